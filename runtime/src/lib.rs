@@ -1,0 +1,3 @@
+//! Tickbase.
+
+pub mod schema;

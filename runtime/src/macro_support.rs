@@ -1,0 +1,111 @@
+//! What the code that the macros generate refers to, and nothing else does.
+//!
+//! Nothing here is part of the public interface: it changes with the macros.
+
+use std::sync::Arc;
+
+pub use crate::{
+    procedure::{
+        Outcome, Parameter, Params, Procedure, ProcedureArgument, ProcedureError, ProcedureReturn,
+    },
+    schema::{
+        FieldDefinition, FieldHandle, FieldType, Id, Record, RecordLayout, RelationDefinition,
+        SchemaError, TableDefinition, TypeLayout, TypeRegistry,
+    },
+    transaction::TransactionHandle,
+};
+use crate::schema::{EnumVariant, Name, OnDelete, TypeDefinition};
+
+/// A field of type `F`.
+pub fn field<F: FieldType>(
+    types: &mut TypeRegistry,
+    name: &str,
+    unique: bool,
+    documentation: &str,
+) -> Result<FieldDefinition, SchemaError> {
+    let layout = F::register(types)?;
+    Ok(FieldDefinition {
+        unique,
+        documentation: documentation.to_owned(),
+        ..FieldDefinition::new(Name::new(name)?, layout.type_id.clone())
+    })
+}
+
+/// The relation of a field to the table `Target`.
+pub fn relation<Target: Record>(table: &str, field: &str) -> RelationDefinition {
+    RelationDefinition {
+        name: None,
+        from_table: table.to_owned(),
+        from_field: field.to_owned(),
+        to_table: Target::NAME.to_owned(),
+        to_field: "id".to_owned(),
+        on_delete: OnDelete::Restrict,
+    }
+}
+
+/// A table of these fields and relations.
+pub fn table(
+    name: &str,
+    fields: Vec<FieldDefinition>,
+    relations: Vec<RelationDefinition>,
+    documentation: &str,
+) -> Result<TableDefinition, SchemaError> {
+    Ok(TableDefinition {
+        name: Name::new(name)?,
+        fields,
+        relations,
+        documentation: documentation.to_owned(),
+    })
+}
+
+/// An enum of these variants, each with its number.
+pub fn enumeration(
+    types: &mut TypeRegistry,
+    name: &str,
+    variants: &[(&str, u8)],
+) -> Result<Arc<TypeLayout>, SchemaError> {
+    let variant = |(name, number): &(&str, u8)| EnumVariant {
+        name: (*name).to_owned(),
+        number: *number,
+    };
+    let variants = variants.iter().map(variant).collect();
+    types.register_type(name, TypeDefinition::Enum { variants })
+}
+
+/// A composite of these parts, each with its type's layout.
+pub fn composite(
+    types: &mut TypeRegistry,
+    name: &str,
+    parts: Vec<(&str, Arc<TypeLayout>)>,
+) -> Result<Arc<TypeLayout>, SchemaError> {
+    let part = |(name, layout): (&str, Arc<TypeLayout>)| (name.to_owned(), layout.type_id.clone());
+    let parts = parts.into_iter().map(part).collect();
+    types.register_type(name, TypeDefinition::Composite { parts })
+}
+
+/// A parameter of type `A`.
+pub fn parameter<A: ProcedureArgument>(
+    types: &mut TypeRegistry,
+    name: &str,
+) -> Result<Parameter, SchemaError> {
+    Ok(Parameter { name: name.to_owned(), ty: A::parameter_type(types)? })
+}
+
+/// The argument at `index`.
+pub fn argument<A: ProcedureArgument>(
+    params: &Params,
+    index: usize,
+) -> Result<A, ProcedureError> {
+    params.get(index).map_err(Into::into)
+}
+
+/// The field types that can refer to a record of `Target`.
+#[diagnostic::on_unimplemented(
+    message = "a field of type `{Self}` cannot refer to `{Target}`",
+    label = "this must be `Id<{Target}>` or `Option<Id<{Target}>>`",
+    note = "`#[references(X)]` stands on a field that holds the id of a record of table X"
+)]
+pub trait RefersTo<Target> {}
+
+impl<Target> RefersTo<Target> for Id<Target> {}
+impl<Target> RefersTo<Target> for Option<Id<Target>> {}

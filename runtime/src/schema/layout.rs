@@ -1,0 +1,380 @@
+//! The layout of a record: where each field stands, and how a record is checked, read and written.
+
+use std::{ops::Range, sync::Arc};
+
+use super::{
+    FIELDS_MAX, Field, FieldDefinition, FieldFault, FieldMask, Name, RECORD_SIZE_MAX, SchemaError,
+    TypeRegistry, Value, ValueFault, composite::place, fault::did_you_mean,
+};
+
+/// Size, alignment and fields of a table's records.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RecordLayout {
+    fields: Vec<Field>,
+    record_size: usize,
+    align: usize,
+    padding: Vec<Range<usize>>,
+}
+
+impl RecordLayout {
+    /// Places the fields one behind the other as `repr(C)` does, and checks all of them.
+    pub fn compute(
+        table: &Name,
+        definitions: &[FieldDefinition],
+        types: &TypeRegistry,
+    ) -> Result<Self, SchemaError> {
+        let refuse = |reason: String| {
+            Err(SchemaError::InvalidTable {
+                table: table.clone(),
+                reason,
+            })
+        };
+        if definitions.is_empty() {
+            return refuse("it has no fields".to_owned());
+        }
+        if definitions.len() > FIELDS_MAX {
+            return refuse(format!(
+                "it has {} fields, a table has at most {FIELDS_MAX}",
+                definitions.len()
+            ));
+        }
+        let mut fields: Vec<Field> = Vec::with_capacity(definitions.len());
+        for definition in definitions {
+            if fields.iter().any(|field| field.name == definition.name) {
+                return Err(SchemaError::FieldExists {
+                    table: table.clone(),
+                    field: definition.name.clone(),
+                });
+            }
+            fields.push(resolve_field(table, definition, types)?);
+        }
+        let placed = place(fields.iter().map(|field| &*field.layout));
+        let Some((offsets, record_size, align, padding)) =
+            placed.filter(|(_, record_size, ..)| *record_size <= RECORD_SIZE_MAX)
+        else {
+            return refuse(format!(
+                "its records are larger than {RECORD_SIZE_MAX} bytes"
+            ));
+        };
+        for (field, offset) in fields.iter_mut().zip(offsets) {
+            field.offset = offset;
+        }
+        Ok(Self {
+            fields,
+            record_size,
+            align,
+            padding,
+        })
+    }
+
+    /// The fields in the order of their offsets.
+    pub fn fields(&self) -> &[Field] {
+        &self.fields
+    }
+
+    /// Bytes of a record, a multiple of [`align`](Self::align).
+    pub fn record_size(&self) -> usize {
+        self.record_size
+    }
+
+    /// A power of two that the address of a record is a multiple of.
+    pub fn align(&self) -> usize {
+        self.align
+    }
+
+    /// The bytes that carry no value and are always 0.
+    pub fn padding(&self) -> &[Range<usize>] {
+        &self.padding
+    }
+
+    /// The field with this name, and its place.
+    pub fn field(&self, name: &str) -> Option<(usize, &Field)> {
+        self.fields
+            .iter()
+            .enumerate()
+            .find(|(_, field)| field.name == *name)
+    }
+
+    /// The field with this name, or the error that names the nearest one.
+    pub fn require_field(&self, table: &Name, name: &str) -> Result<(usize, &Field), SchemaError> {
+        self.field(name).ok_or_else(|| SchemaError::FieldNotFound {
+            table: table.clone(),
+            field: name.chars().take(80).collect(),
+        })
+    }
+
+    /// The definitions that this layout was computed from.
+    pub fn definitions(&self) -> Vec<FieldDefinition> {
+        let definition = |field: &Field| FieldDefinition {
+            name: field.name.clone(),
+            type_id: field.layout.type_id.clone(),
+            unique: field.unique,
+            default: field.default.clone(),
+            documentation: field.documentation.clone(),
+        };
+        self.fields.iter().map(definition).collect()
+    }
+
+    /// Writes a whole record into `out`, which is zeroed first; fields that `value` leaves out
+    /// take their default. Gives every fault, not only the first.
+    ///
+    /// # Panics
+    /// Where `out` has not exactly `record_size` bytes.
+    pub fn write(&self, value: &Value, out: &mut [u8]) -> Result<(), Vec<FieldFault>> {
+        assert_eq!(out.len(), self.record_size, "a whole record is written");
+        out.fill(0);
+        let mut faults = self.unknown_fields(value)?;
+        for field in &self.fields {
+            let value = value.get(field.name.as_str()).or(field.default.as_ref());
+            let written = match value {
+                Some(value) => field.layout.serializer.write(value, field.bytes_mut(out)),
+                None if field.layout.type_id.starts_with("option<") => Ok(()),
+                None => Err(ValueFault::Missing),
+            };
+            if let Err(fault) = written {
+                faults.push(FieldFault {
+                    field: field.name.to_string(),
+                    fault,
+                });
+            }
+        }
+        if faults.is_empty() {
+            Ok(())
+        } else {
+            Err(faults)
+        }
+    }
+
+    /// Writes only the fields that `value` names and says which those are. On a fault the record
+    /// may be half written, so it has to be a copy.
+    pub fn patch(&self, value: &Value, record: &mut [u8]) -> Result<FieldMask, Vec<FieldFault>> {
+        let mut faults = self.unknown_fields(value)?;
+        let mut mask = FieldMask::NONE;
+        for (index, field) in self.fields.iter().enumerate() {
+            let Some(value) = value.get(field.name.as_str()) else {
+                continue;
+            };
+            let bytes = field.bytes_mut(record);
+            bytes.fill(0);
+            match field.layout.serializer.write(value, bytes) {
+                Ok(()) => mask = mask.with(index),
+                Err(fault) => faults.push(FieldFault {
+                    field: field.name.to_string(),
+                    fault,
+                }),
+            }
+        }
+        if faults.is_empty() {
+            Ok(mask)
+        } else {
+            Err(faults)
+        }
+    }
+
+    /// The record as an object of its fields, without its id.
+    pub fn read(&self, record: &[u8]) -> Value {
+        Value::object(
+            self.fields
+                .iter()
+                .map(|field| (field.name.as_str(), field.value(record))),
+        )
+    }
+
+    /// Checks every field of a record that comes from outside. Gives every fault.
+    ///
+    /// # Panics
+    /// Where `record` has not exactly `record_size` bytes.
+    pub fn check(&self, record: &[u8]) -> Result<(), Vec<FieldFault>> {
+        assert_eq!(record.len(), self.record_size, "a whole record is checked");
+        let fault = |field: &Field| {
+            let fault = field.layout.check(field.bytes(record)).err()?;
+            Some(FieldFault {
+                field: field.name.to_string(),
+                fault,
+            })
+        };
+        let faults: Vec<FieldFault> = self.fields.iter().filter_map(fault).collect();
+        if faults.is_empty() {
+            Ok(())
+        } else {
+            Err(faults)
+        }
+    }
+
+    /// Makes every byte that carries no value 0.
+    pub fn zero_padding(&self, record: &mut [u8]) {
+        super::type_layout::zero_padding(&self.padding, record);
+    }
+
+    fn unknown_fields(&self, value: &Value) -> Result<Vec<FieldFault>, Vec<FieldFault>> {
+        let Value::Object(parts) = value else {
+            return Err(vec![FieldFault {
+                field: String::new(),
+                fault: ValueFault::TypeMismatch {
+                    expected: "an object with the record's fields".to_owned(),
+                    found: value.describe(),
+                },
+            }]);
+        };
+        let unknown = |(name, _): &(String, Value)| {
+            if self.field(name).is_some() {
+                return None;
+            }
+            let hint = match name.as_str() {
+                "id" => ": the table gives each record its id".to_owned(),
+                _ => did_you_mean(name, self.fields.iter().map(|field| field.name.as_str())),
+            };
+            let field = name.chars().take(80).collect();
+            Some(FieldFault {
+                field,
+                fault: ValueFault::Unknown { hint },
+            })
+        };
+        Ok(parts.iter().filter_map(unknown).collect())
+    }
+}
+
+fn resolve_field(
+    table: &Name,
+    definition: &FieldDefinition,
+    types: &TypeRegistry,
+) -> Result<Field, SchemaError> {
+    let refuse = |reason: String| SchemaError::InvalidField {
+        table: table.clone(),
+        field: definition.name.to_string(),
+        reason,
+    };
+    if definition.name == "id" {
+        return Err(refuse(
+            "`id` is the record's id, which every record has".to_owned(),
+        ));
+    }
+    let layout = types.resolve(&definition.type_id)?;
+    if definition.unique && !layout.ordered {
+        return Err(refuse(format!(
+            "type `{}` has no order to index by",
+            layout.type_id
+        )));
+    }
+    if let Some(default) = &definition.default {
+        layout
+            .serializer
+            .write(default, &mut vec![0; layout.size])
+            .map_err(|fault| refuse(format!("its default does not fit: {fault}")))?;
+    }
+    Ok(Field {
+        name: definition.name.clone(),
+        offset: 0,
+        layout: Arc::clone(&layout),
+        unique: definition.unique,
+        default: definition.default.clone(),
+        documentation: definition.documentation.clone(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn layout(fields: &[(&str, &str)]) -> RecordLayout {
+        let definitions: Vec<_> = fields
+            .iter()
+            .map(|(name, type_id)| FieldDefinition::new(Name::new(name).unwrap(), *type_id))
+            .collect();
+        let table = Name::new("gate").unwrap();
+        RecordLayout::compute(&table, &definitions, &TypeRegistry::default()).unwrap()
+    }
+
+    #[test]
+    fn a_record_has_the_bytes_that_were_written_by_hand() {
+        let gate = layout(&[
+            ("open", "bool"),
+            ("number", "u32"),
+            ("name", "text<5>"),
+            ("airport", "id<airport>"),
+            ("level", "i16"),
+        ]);
+        let offsets: Vec<usize> = gate.fields().iter().map(|field| field.offset).collect();
+        assert_eq!(offsets, [0, 4, 8, 16, 24]);
+        assert_eq!((gate.record_size(), gate.align()), (32, 8));
+        assert_eq!(gate.padding(), [1..4, 15..16, 26..32]);
+
+        let value = Value::object([
+            ("open", Value::Bool(true)),
+            ("number", 0x0102_0304_u32.into()),
+            ("name", "B7".into()),
+            ("airport", 5_u64.into()),
+            ("level", (-2_i16).into()),
+        ]);
+        let mut record = vec![0xAA; 32];
+        gate.write(&value, &mut record).unwrap();
+        #[rustfmt::skip]
+        let expected = [
+            1, 0, 0, 0,                 // open, then padding up to 4
+            0x04, 0x03, 0x02, 0x01,     // number, little-endian
+            2, 0, b'B', b'7', 0, 0, 0,  // name: two bytes of length, then five of text
+            0,                          // padding up to 16
+            5, 0, 0, 0, 0, 0, 0, 0,     // airport
+            0xFE, 0xFF,                 // level
+            0, 0, 0, 0, 0, 0,           // padding up to a multiple of 8
+        ];
+        assert_eq!(record, expected);
+        assert_eq!(gate.read(&record), value);
+    }
+
+    #[test]
+    fn every_fault_of_a_record_is_told_at_once() {
+        let gate = layout(&[("open", "bool"), ("number", "u8"), ("level", "i16")]);
+        let value = Value::object([
+            ("open", Value::from("yes")),
+            ("nubmer", 1.into()),
+            ("level", 40_000.into()),
+        ]);
+        let faults = gate.write(&value, &mut [0; 4]).unwrap_err();
+        let told: Vec<String> = faults.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            told,
+            [
+                "`nubmer`: there is no such field, did you mean `number`?",
+                "`open`: expected bool, found \"yes\"",
+                "`number`: the field is missing and has no default",
+                "`level`: 40000 does not fit in i16",
+            ]
+        );
+    }
+
+    #[test]
+    fn bytes_that_are_no_value_are_found_field_by_field() {
+        let gate = layout(&[
+            ("open", "bool"),
+            ("name", "text<3>"),
+            ("airport", "id<airport>"),
+        ]);
+        let mut record = vec![0; gate.record_size()];
+        record[0] = 7;
+        record[2] = 1;
+        record[4] = 0xFF;
+        let codes: Vec<_> = gate
+            .check(&record)
+            .unwrap_err()
+            .iter()
+            .map(|f| (f.field.clone(), f.fault.code()))
+            .collect();
+        let invalid = |field: &str| (field.to_owned(), "invalid-bytes");
+        assert_eq!(
+            codes,
+            [invalid("open"), invalid("name"), invalid("airport")]
+        );
+    }
+
+    #[test]
+    fn a_patch_changes_only_the_fields_that_it_names() {
+        let gate = layout(&[("open", "bool"), ("number", "u8")]);
+        let mut record = [1, 9];
+        let mask = gate
+            .patch(&Value::object([("number", 3)]), &mut record)
+            .unwrap();
+        assert_eq!(record, [1, 3]);
+        assert!(mask.contains(1) && !mask.contains(0));
+    }
+}

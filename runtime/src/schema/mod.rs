@@ -1,0 +1,55 @@
+//! What the data is: types, fields, record layouts, tables, relations and the catalog of them all.
+//!
+//! This layer is pure. It opens no file, takes no lock, starts no thread and knows of no record
+//! that is stored anywhere: it turns names and types into offsets, and values into bytes and back.
+//!
+//! Invariants:
+//! - A layout is computed in one place, [`RecordLayout::compute`], for compiled tables and for
+//!   those made at run time alike.
+//! - Bytes that passed [`RecordLayout::check`] are a valid value of every field, for ever.
+//! - A [`Catalog`] is never changed: every change makes a new one.
+
+mod builtin;
+mod catalog;
+mod composite;
+mod enumeration;
+mod fault;
+mod field;
+mod field_type;
+mod id;
+mod layout;
+mod name;
+mod record;
+mod registry;
+mod relation;
+mod table_schema;
+mod text;
+mod timestamp;
+mod type_layout;
+mod value;
+
+pub use catalog::{Catalog, TableRelations};
+pub(crate) use fault::did_you_mean;
+pub use fault::{FieldFault, SchemaError, ValueFault};
+pub use field::{Field, FieldDefinition, FieldHandle, FieldMask};
+pub use field_type::FieldType;
+pub use id::{Id, RecordId, TableId};
+pub use layout::RecordLayout;
+pub use name::Name;
+pub use record::Record;
+pub use registry::{TypeDefinition, TypeRegistry};
+pub use relation::{OnDelete, Relation, RelationDefinition};
+pub use table_schema::{TableDefinition, TableSchema};
+pub use text::Text;
+pub use timestamp::Timestamp;
+pub use type_layout::{CompositePart, EnumVariant, TypeLayout, TypeSerializer, TypeShape};
+pub use value::Value;
+
+/// The largest record that a table can hold, in bytes.
+pub const RECORD_SIZE_MAX: usize = 64 * 1024;
+/// The largest alignment that a type can ask for, in bytes.
+pub const ALIGN_MAX: usize = 64;
+/// The most fields that a table can have.
+pub const FIELDS_MAX: usize = 256;
+/// The most tables that a database can have.
+pub const TABLES_MAX: usize = 1024;

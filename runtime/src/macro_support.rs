@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use crate::schema::{EnumVariant, Name, OnDelete, TypeDefinition};
 pub use crate::{
     procedure::{
         Outcome, Parameter, Params, Procedure, ProcedureArgument, ProcedureError, ProcedureReturn,
@@ -14,7 +15,6 @@ pub use crate::{
     },
     transaction::TransactionHandle,
 };
-use crate::schema::{EnumVariant, Name, OnDelete, TypeDefinition};
 
 /// A field of type `F`.
 pub fn field<F: FieldType>(
@@ -88,14 +88,14 @@ pub fn parameter<A: ProcedureArgument>(
     types: &mut TypeRegistry,
     name: &str,
 ) -> Result<Parameter, SchemaError> {
-    Ok(Parameter { name: name.to_owned(), ty: A::parameter_type(types)? })
+    Ok(Parameter {
+        name: name.to_owned(),
+        ty: A::parameter_type(types)?,
+    })
 }
 
 /// The argument at `index`.
-pub fn argument<A: ProcedureArgument>(
-    params: &Params,
-    index: usize,
-) -> Result<A, ProcedureError> {
+pub fn argument<A: ProcedureArgument>(params: &Params, index: usize) -> Result<A, ProcedureError> {
     params.get(index).map_err(Into::into)
 }
 

@@ -2,14 +2,12 @@
 
 use super::{Parameter, ParameterType, Signature};
 use crate::{
-    schema::{
-        FieldFault, FieldType, SchemaError, TypeRegistry, Value, ValueFault, did_you_mean,
-    },
+    schema::{FieldFault, FieldType, SchemaError, TypeRegistry, Value, ValueFault, did_you_mean},
     storage::field_from_bytes,
 };
 
 /// Arguments that fit the parameters of one procedure, in their order.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Params {
     arguments: Vec<(Parameter, Value)>,
 }
@@ -26,7 +24,10 @@ impl Params {
                     expected: "an object with the arguments by name".to_owned(),
                     found: other.describe(),
                 };
-                return Err(vec![FieldFault { field: String::new(), fault }]);
+                return Err(vec![FieldFault {
+                    field: String::new(),
+                    fault,
+                }]);
             }
         };
         let parameters = &signature.parameters;
@@ -35,7 +36,10 @@ impl Params {
             if !parameters.iter().any(|parameter| parameter.name == *name) {
                 let hint = did_you_mean(name, parameters.iter().map(|known| known.name.as_str()));
                 let field = name.chars().take(80).collect();
-                faults.push(FieldFault { field, fault: ValueFault::Unknown { hint } });
+                faults.push(FieldFault {
+                    field,
+                    fault: ValueFault::Unknown { hint },
+                });
             }
         }
         let mut arguments = Vec::with_capacity(parameters.len());
@@ -44,7 +48,10 @@ impl Params {
             match argument.map(|value| check(&parameter.ty, &value).map(|()| value)) {
                 Some(Ok(value)) => arguments.push((parameter.clone(), value)),
                 Some(Err(fault)) => {
-                    faults.push(FieldFault { field: parameter.name.clone(), fault });
+                    faults.push(FieldFault {
+                        field: parameter.name.clone(),
+                        fault,
+                    });
                 }
                 None if parameter.ty.type_id().starts_with("option<") => {
                     arguments.push((parameter.clone(), Value::Null));
@@ -55,7 +62,11 @@ impl Params {
                 }),
             }
         }
-        if faults.is_empty() { Ok(Self { arguments }) } else { Err(faults) }
+        if faults.is_empty() {
+            Ok(Self { arguments })
+        } else {
+            Err(faults)
+        }
     }
 
     /// The argument at this place, as the type that its parameter has.
@@ -66,7 +77,9 @@ impl Params {
 
     /// Name and value of each argument, for a log line.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
-        self.arguments.iter().map(|(parameter, value)| (parameter.name.as_str(), value))
+        self.arguments
+            .iter()
+            .map(|(parameter, value)| (parameter.name.as_str(), value))
     }
 }
 
@@ -108,7 +121,10 @@ impl<F: FieldType> ProcedureArgument for Vec<F> {
 
     fn from_value(ty: &ParameterType, value: &Value) -> Result<Self, ValueFault> {
         match value {
-            Value::List(values) => values.iter().map(|value| F::from_value(ty, value)).collect(),
+            Value::List(values) => values
+                .iter()
+                .map(|value| F::from_value(ty, value))
+                .collect(),
             _ => Err(mismatch(ty, value)),
         }
     }
@@ -159,5 +175,8 @@ fn check(ty: &ParameterType, value: &Value) -> Result<(), ValueFault> {
 }
 
 fn mismatch(ty: &ParameterType, value: &Value) -> ValueFault {
-    ValueFault::TypeMismatch { expected: ty.type_id(), found: value.describe() }
+    ValueFault::TypeMismatch {
+        expected: ty.type_id(),
+        found: value.describe(),
+    }
 }

@@ -8,9 +8,15 @@
 //! - Arguments are checked against the signature before the function runs.
 
 mod arguments;
+mod executor;
 mod registry;
 mod signature;
 
 pub use arguments::{Params, ProcedureArgument};
+pub(crate) use executor::{Run, run};
+pub(crate) use registry::Registered;
 pub use registry::{ProcedureFn, ProcedureRegistry};
-pub use signature::{Outcome, Parameter, ParameterType, Procedure, ProcedureError, ProcedureReturn, Signature};
+pub use signature::{
+    CallError, Outcome, Parameter, ParameterType, Procedure, ProcedureError, ProcedureReturn,
+    Signature,
+};

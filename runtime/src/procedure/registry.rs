@@ -62,18 +62,28 @@ impl ProcedureRegistry {
                 reason: "another procedure has it".to_owned(),
             });
         }
-        self.procedures.insert(name, Registered { signature: Arc::new(signature), function });
+        self.procedures.insert(
+            name,
+            Registered {
+                signature: Arc::new(signature),
+                function,
+            },
+        );
         Ok(())
     }
 
     /// The signatures in the order of their names.
     pub fn signatures(&self) -> impl Iterator<Item = &Arc<Signature>> {
-        self.procedures.values().map(|registered| &registered.signature)
+        self.procedures
+            .values()
+            .map(|registered| &registered.signature)
     }
 
     /// The signature of the procedure with this name.
     pub fn signature(&self, name: &str) -> Option<&Arc<Signature>> {
-        self.procedures.get(name).map(|registered| &registered.signature)
+        self.procedures
+            .get(name)
+            .map(|registered| &registered.signature)
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<&Registered> {

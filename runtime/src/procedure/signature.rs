@@ -7,7 +7,8 @@ use serde_json::value::RawValue;
 
 use super::Params;
 use crate::{
-    schema::{SchemaError, TypeLayout, TypeRegistry},
+    error::list,
+    schema::{FieldFault, SchemaError, TypeLayout, TypeRegistry},
     transaction::TransactionHandle,
 };
 
@@ -112,4 +113,43 @@ impl<T: Serialize, E: Into<ProcedureError>> ProcedureReturn for Result<T, E> {
         let json = serde_json::value::to_raw_value(&self.map_err(Into::into)?)?;
         Ok(Outcome(Some(json).filter(|json| json.get() != "null")))
     }
+}
+
+/// Why a call gave no result.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CallError {
+    /// No procedure has this name.
+    #[error("there is no procedure `{procedure}`{hint}")]
+    NotFound {
+        /// The name that was asked for.
+        procedure: String,
+        /// What may have been meant, in words.
+        hint: String,
+    },
+    /// The arguments do not fit the parameters.
+    #[error("the arguments of `{procedure}` do not fit: {}", list(faults))]
+    InvalidArguments {
+        /// The procedure's name.
+        procedure: String,
+        /// What is wrong, parameter by parameter.
+        faults: Vec<FieldFault>,
+    },
+    /// The procedure refused; nothing of it remains.
+    #[error("{error}")]
+    Failed {
+        /// The procedure's name.
+        procedure: String,
+        /// Its error.
+        #[source]
+        error: ProcedureError,
+    },
+    /// The procedure panicked; nothing of it remains.
+    #[error("procedure `{procedure}` panicked; nothing of the call remains")]
+    Panicked {
+        /// The procedure's name.
+        procedure: String,
+        /// The message of the panic, for the log.
+        message: String,
+    },
 }

@@ -39,6 +39,14 @@ pub struct Catalog {
 }
 
 impl Catalog {
+    /// A catalog with these types and no table.
+    pub fn with_types(types: TypeRegistry) -> Self {
+        Self {
+            types,
+            ..Self::default()
+        }
+    }
+
     /// The types.
     pub fn types(&self) -> &TypeRegistry {
         &self.types

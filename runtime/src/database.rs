@@ -1,0 +1,222 @@
+//! The database: puts the parts together, and is what an embedding program holds.
+
+mod builder;
+mod table;
+
+use std::sync::Arc;
+
+pub use builder::DatabaseBuilder;
+pub use table::{AtomicBuffer, BufferView, Table};
+
+use crate::{
+    Config, Result,
+    procedure::ProcedureRegistry,
+    schema::{
+        FieldDefinition, Record, Relation, RelationDefinition, SchemaError, TableDefinition,
+        TableSchema,
+    },
+    storage::{Draft, Snapshot, Store},
+    tick::{Clock, Persistence},
+    transaction::{
+        Isolation, Moment, TransactionError, TransactionHandle, commit_locked, schema_change,
+    },
+};
+
+/// How often `transact` tries beside others before it keeps the others out.
+const ATTEMPTS_BESIDE_OTHERS: usize = 3;
+
+/// An in-memory database. Cloning it gives another handle of the same one.
+#[derive(Clone, Debug)]
+pub struct Database {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    store: Arc<Store>,
+    procedures: ProcedureRegistry,
+    config: Config,
+    clock: Arc<dyn Clock>,
+    persistence: Persistence,
+}
+
+impl Database {
+    /// Starts a description of a database: its tables, procedures and settings.
+    pub fn builder() -> DatabaseBuilder {
+        DatabaseBuilder::default()
+    }
+
+    /// The current version of all tables. Takes no lock, and stays as it is while it is held.
+    #[inline]
+    pub fn snapshot(&self) -> Snapshot {
+        self.inner.store.snapshot()
+    }
+
+    /// Runs `change` in a transaction and commits it: all of its changes at once, or none.
+    ///
+    /// It is serializable. Where another transaction changed what this one read, `change` runs
+    /// again, so it must do nothing outside the transaction; after a few times it runs while
+    /// nobody else commits, and so comes to its end. It must not itself begin a transaction.
+    ///
+    /// ```
+    /// # use tickbase::{Database, Id, Result, table};
+    /// # #[table] struct Account { balance: i64 }
+    /// # fn main() -> Result<()> {
+    /// let db = Database::builder().table::<Account>().in_memory()?;
+    /// let (from, to) = db.transact(|tx| {
+    ///     Ok((tx.insert(Account { balance: 100 })?, tx.insert(Account { balance: 0 })?))
+    /// })?;
+    /// db.transact(|tx| {
+    ///     tx.update(from, |account| account.balance -= 30)?;
+    ///     tx.update(to, |account| account.balance += 30)?;
+    ///     Ok(())
+    /// })?;
+    /// assert_eq!(db.snapshot().table::<Account>().get(to).unwrap().balance, 30);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn transact<R>(
+        &self,
+        mut change: impl FnMut(&mut TransactionHandle) -> Result<R>,
+    ) -> Result<R> {
+        for _ in 0..ATTEMPTS_BESIDE_OTHERS {
+            let mut tx = self.begin();
+            let result = change(&mut tx)?;
+            match tx.commit() {
+                Ok(_) => return Ok(result),
+                Err(TransactionError::Conflict { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        let _alone = self.inner.store.exclusive_gate();
+        let mut tx = self.begin();
+        let result = change(&mut tx)?;
+        commit_locked(&self.inner.store, tx)?;
+        Ok(result)
+    }
+
+    /// Begins a transaction that the caller commits; dropping it aborts it.
+    pub fn begin(&self) -> TransactionHandle {
+        self.begin_with(Isolation::Serializable)
+    }
+
+    /// Begins a transaction of this isolation.
+    pub fn begin_with(&self, isolation: Isolation) -> TransactionHandle {
+        let moment = Moment {
+            tick: self.snapshot().tick(),
+            now: self.inner.clock.wall(),
+            delta: self.config().period(),
+        };
+        TransactionHandle::begin(&self.inner.store, isolation, moment)
+    }
+
+    /// A handle of the table with this name, which takes and gives values.
+    pub fn table(&self, name: &str) -> Result<Table> {
+        Table::open(self, name)
+    }
+
+    /// A handle of the table that struct `T` declares, which takes and gives values.
+    pub fn table_of<T: Record>(&self) -> Result<Table> {
+        Table::open(self, T::NAME)
+    }
+
+    /// Adds an empty table.
+    pub fn create_table(&self, definition: &TableDefinition) -> Result<Arc<TableSchema>> {
+        self.change_schema(|draft| {
+            schema_change::create_table(draft, self.inner.store.account(), definition)
+        })
+    }
+
+    /// Drops a table, its records and its relations to others.
+    pub fn drop_table(&self, table: &str) -> Result<()> {
+        self.change_schema(|draft| schema_change::drop_table(draft, table))
+    }
+
+    /// Adds fields to a table; records that are there take the defaults.
+    pub fn add_fields(&self, table: &str, fields: &[FieldDefinition]) -> Result<Arc<TableSchema>> {
+        self.change_schema(|draft| {
+            schema_change::add_fields(draft, self.inner.store.account(), table, fields)
+        })
+    }
+
+    /// Removes a field from a table and all its records.
+    pub fn remove_field(&self, table: &str, field: &str) -> Result<Arc<TableSchema>> {
+        self.change_schema(|draft| {
+            schema_change::remove_field(draft, self.inner.store.account(), table, field)
+        })
+    }
+
+    /// Adds a relation, where all records keep it.
+    pub fn create_relation(&self, definition: &RelationDefinition) -> Result<Arc<Relation>> {
+        self.change_schema(|draft| schema_change::create_relation(draft, definition))
+    }
+
+    /// Drops a relation, given by its name or id.
+    pub fn drop_relation(&self, name_or_id: &str) -> Result<()> {
+        self.change_schema(|draft| schema_change::drop_relation(draft, name_or_id))
+    }
+
+    /// Gives back the memory of deleted records, and of snapshots that were dropped.
+    pub fn compact_table(&self, table: &str) -> Result<()> {
+        self.change_schema(|draft| schema_change::compact(draft, self.inner.store.account(), table))
+    }
+
+    /// The procedures.
+    pub fn procedures(&self) -> &ProcedureRegistry {
+        &self.inner.procedures
+    }
+
+    /// The settings.
+    pub fn config(&self) -> &Config {
+        &self.inner.config
+    }
+
+    /// Bytes of memory that all tables have taken from the system.
+    pub fn memory_bytes(&self) -> u64 {
+        self.inner.store.account().used_bytes()
+    }
+
+    /// Versions that somebody holds a snapshot of, the current one included.
+    pub fn live_snapshots(&self) -> usize {
+        self.inner.store.live_snapshots()
+    }
+
+    fn change_schema<R>(
+        &self,
+        change: impl FnOnce(&mut Draft) -> Result<R, TransactionError>,
+    ) -> Result<R> {
+        let _alone = self.inner.store.exclusive_gate();
+        let mut draft = Draft::new(self.snapshot());
+        let result = change(&mut draft).map_err(flatten)?;
+        self.inner.store.publish(draft);
+        Ok(result)
+    }
+
+    pub(crate) fn store(&self) -> &Arc<Store> {
+        &self.inner.store
+    }
+
+    pub(crate) fn clock(&self) -> &Arc<dyn Clock> {
+        &self.inner.clock
+    }
+
+    pub(crate) fn persistence(&self) -> &Persistence {
+        &self.inner.persistence
+    }
+}
+
+/// A fault of the schema is told as such, wherever it was found.
+pub(crate) fn flatten(error: TransactionError) -> crate::Error {
+    match error {
+        TransactionError::Schema(error) => error.into(),
+        TransactionError::Storage(error) => error.into(),
+        error => error.into(),
+    }
+}
+
+/// The error for a table that is not there.
+fn table_not_found(name: &str) -> SchemaError {
+    SchemaError::TableNotFound {
+        table: name.chars().take(80).collect(),
+    }
+}

@@ -1,0 +1,186 @@
+//! Between the bytes of a record and the struct that declares it.
+//!
+//! Invariants:
+//! - Bytes become a `T` only where they were checked against the layout of `T`, or were written as
+//!   a `T`, and lie at the alignment of `T`.
+//! - A `T` becomes bytes only by being written to a slot whose padding is zeroed afterwards.
+
+#![expect(unsafe_code, reason = "a record is read by a cast")]
+
+use crate::schema::{FieldFault, FieldType, Record, RecordLayout, TypeLayout, Value, ValueFault};
+
+/// The record as its struct.
+///
+/// # Safety
+/// `address` is aligned for `T` and points at a slot of the table of `T` that is readable, and not
+/// written, for `'a`; the slot was written as a `T` or its bytes passed the check of its layout.
+pub(super) unsafe fn record_at<'a, T: Record>(address: *const u8) -> &'a T {
+    debug_assert!(
+        address.cast::<T>().is_aligned(),
+        "a slot lies at its record's alignment"
+    );
+    // SAFETY: the caller promises a valid, aligned, unchanging `T`.
+    unsafe { &*address.cast::<T>() }
+}
+
+/// Hands the record in these bytes to `change`, and zeroes what padding it may have written.
+///
+/// # Panics
+/// Where the bytes are not as many as `T` has, or not aligned for it.
+pub(crate) fn with_record_mut<T: Record, R>(
+    layout: &RecordLayout,
+    bytes: &mut SlotBytes<'_>,
+    change: impl FnOnce(&mut T) -> R,
+) -> R {
+    let bytes = &mut *bytes.0;
+    assert_eq!(
+        bytes.len(),
+        size_of::<T>(),
+        "the slot is one of the struct's table"
+    );
+    let address = bytes.as_mut_ptr().cast::<T>();
+    assert!(
+        address.is_aligned(),
+        "a slot lies at its record's alignment"
+    );
+    // SAFETY: size and alignment were asserted, the bytes are borrowed exclusively, and a
+    // `SlotBytes` holds a valid record of its table.
+    let result = change(unsafe { &mut *address });
+    if T::HAS_PADDING {
+        layout.zero_padding(bytes);
+    }
+    result
+}
+
+/// The bytes of a slot that holds a valid record; only the tree makes these.
+pub(crate) struct SlotBytes<'a>(pub(super) &'a mut [u8]);
+
+impl SlotBytes<'_> {
+    /// The bytes.
+    pub(crate) fn get(&self) -> &[u8] {
+        self.0
+    }
+
+    /// Replaces the record by bytes that passed the check of its layout.
+    pub(crate) fn set(&mut self, record: &[u8]) {
+        self.0.copy_from_slice(record);
+    }
+
+    /// Replaces a part of the record by bytes that came from another record of the table.
+    pub(crate) fn set_part(&mut self, offset: usize, bytes: &[u8]) {
+        self.0[offset..offset + bytes.len()].copy_from_slice(bytes);
+    }
+}
+
+/// Writes a record into a slot.
+///
+/// # Panics
+/// Where the bytes are not as many as `T` has.
+pub(crate) fn write_record<T: Record>(layout: &RecordLayout, value: &T, bytes: &mut [u8]) {
+    assert_eq!(
+        bytes.len(),
+        size_of::<T>(),
+        "the slot is one of the struct's table"
+    );
+    // SAFETY: the bytes are as many as `T` has and borrowed exclusively.
+    unsafe { bytes.as_mut_ptr().cast::<T>().write_unaligned(*value) };
+    if T::HAS_PADDING {
+        layout.zero_padding(bytes);
+    }
+}
+
+/// A field's bytes, with its padding zeroed.
+pub(crate) fn field_bytes<F: FieldType>(layout: &TypeLayout, value: &F) -> Vec<u8> {
+    assert_eq!(
+        layout.size,
+        size_of::<F>(),
+        "the layout is that of the type"
+    );
+    let mut bytes = vec![0; layout.size];
+    // SAFETY: there are as many bytes as `F` has.
+    unsafe { bytes.as_mut_ptr().cast::<F>().write_unaligned(*value) };
+    for range in &layout.padding {
+        bytes[range.clone()].fill(0);
+    }
+    bytes
+}
+
+/// A field from its bytes, which are checked.
+pub(crate) fn field_from_bytes<F: FieldType>(
+    layout: &TypeLayout,
+    bytes: &[u8],
+) -> Result<F, ValueFault> {
+    if layout.size != size_of::<F>() || bytes.len() != layout.size {
+        return Err(ValueFault::InvalidBytes {
+            type_id: layout.type_id.clone(),
+            reason: format!(
+                "{} bytes were expected, {} found",
+                size_of::<F>(),
+                bytes.len()
+            ),
+        });
+    }
+    layout.serializer.check(bytes)?;
+    // SAFETY: there are as many bytes as `F` has, and they passed the check of its layout, which
+    // `FieldType` promises to make them a valid `F`.
+    Ok(unsafe { bytes.as_ptr().cast::<F>().read_unaligned() })
+}
+
+/// Records as bytes and as JSON: what every struct with `#[table]` can do.
+pub trait RecordCodec: Record {
+    /// The record's bytes, as a table holds them: `record_size` of them, padding 0.
+    fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = vec![0; size_of::<Self>()];
+        write_record(Self::layout(), self, &mut bytes);
+        bytes
+    }
+
+    /// The record from bytes that come from outside. Every field is checked.
+    fn from_bytes(bytes: &[u8]) -> Result<Self, Vec<FieldFault>> {
+        if bytes.len() != size_of::<Self>() {
+            let reason = format!(
+                "a record has {} bytes, these are {}",
+                size_of::<Self>(),
+                bytes.len()
+            );
+            let type_id = Self::NAME.to_owned();
+            let fault = ValueFault::InvalidBytes { type_id, reason };
+            return Err(vec![FieldFault {
+                field: String::new(),
+                fault,
+            }]);
+        }
+        Self::layout().check(bytes)?;
+        // SAFETY: there are as many bytes as `Self` has, and each field passed its check, which
+        // `Record` promises to make them a valid `Self`.
+        Ok(unsafe { bytes.as_ptr().cast::<Self>().read_unaligned() })
+    }
+
+    /// The record as an object of its fields.
+    fn to_value(&self) -> Value {
+        Self::layout().read(&self.to_bytes())
+    }
+
+    /// The record from an object of its fields. Gives every fault at once.
+    fn from_value(value: &Value) -> Result<Self, Vec<FieldFault>> {
+        let mut bytes = vec![0; size_of::<Self>()];
+        Self::layout().write(value, &mut bytes)?;
+        Self::from_bytes(&bytes)
+    }
+
+    /// The record as JSON, fields by name.
+    fn to_json(&self) -> String {
+        serde_json::to_string(&self.to_value()).unwrap_or_default()
+    }
+
+    /// The record from JSON, fields by name.
+    fn from_json(json: &str) -> Result<Self, crate::Error> {
+        let value: Value = serde_json::from_str(json).map_err(crate::Error::Json)?;
+        Self::from_value(&value).map_err(|faults| crate::Error::Record {
+            table: Self::NAME.to_owned(),
+            faults,
+        })
+    }
+}
+
+impl<T: Record> RecordCodec for T {}

@@ -1,0 +1,124 @@
+//! Building a table from records that are known already: from a data file, or with other fields.
+
+#![expect(unsafe_code, reason = "a staged tree is made of an empty one")]
+
+use std::{fmt, sync::Arc};
+
+use super::{
+    StagedTree, StorageError,
+    memory::MemoryAccount,
+    table::{TableMemory, TableShared},
+    tree::{Geometry, Leaf, Page, Tree},
+};
+use crate::schema::{RecordId, TableSchema};
+
+/// Takes the records of one table in order of their ids.
+pub struct TableLoader {
+    schema: Arc<TableSchema>,
+    memory: Arc<TableMemory>,
+    staged: StagedTree,
+    records: u64,
+    last_id: u64,
+}
+
+/// A table whose records are loaded and that is part of no snapshot yet.
+pub struct LoadedTable {
+    pub(crate) schema: Arc<TableSchema>,
+    pub(super) memory: Arc<TableMemory>,
+    pub(crate) staged: StagedTree,
+    pub(crate) records: u64,
+    pub(crate) last_id: u64,
+}
+
+impl TableLoader {
+    /// A loader for a table of a database whose memory is not limited.
+    pub fn new(schema: Arc<TableSchema>) -> Self {
+        Self::with_account(schema, &Arc::new(MemoryAccount::new(u64::MAX)))
+    }
+
+    pub(crate) fn with_account(schema: Arc<TableSchema>, account: &Arc<MemoryAccount>) -> Self {
+        let geometry = Geometry::new(schema.record_size());
+        let memory = Arc::new(TableMemory::new(geometry, account));
+        // SAFETY: the tree is empty.
+        let staged = unsafe { StagedTree::new(Tree::empty(geometry), Arc::clone(&memory), 0) };
+        Self {
+            schema,
+            memory,
+            staged,
+            records: 0,
+            last_id: 0,
+        }
+    }
+
+    /// Adds a record. Its bytes were checked against the layout, and ids only go up.
+    pub fn push(&mut self, id: RecordId, record: &[u8]) -> Result<(), StorageError> {
+        if id.get() <= self.last_id {
+            return Err(StorageError::IdTaken { id });
+        }
+        self.staged.insert(id)?.copy_from_slice(record);
+        self.records += 1;
+        self.last_id = id.get();
+        Ok(())
+    }
+
+    /// The table, in which the next id comes behind `last_id` and behind every record.
+    pub fn finish(self, last_id: u64) -> LoadedTable {
+        let Self {
+            schema,
+            memory,
+            staged,
+            records,
+            ..
+        } = self;
+        LoadedTable {
+            schema,
+            memory,
+            staged,
+            records,
+            last_id: last_id.max(self.last_id),
+        }
+    }
+}
+
+impl LoadedTable {
+    /// What the table is.
+    pub fn schema(&self) -> &TableSchema {
+        &self.schema
+    }
+
+    /// How many records it has.
+    pub fn len(&self) -> u64 {
+        self.records
+    }
+
+    /// Whether it has no record.
+    pub fn is_empty(&self) -> bool {
+        self.records == 0
+    }
+
+    /// The records in order of their ids.
+    pub(crate) fn records(&self) -> impl Iterator<Item = (RecordId, &[u8])> {
+        let pages = self.staged.view().leaves_from(0).flat_map(Leaf::pages);
+        pages.flat_map(Page::records)
+    }
+
+    pub(super) fn shared(&self) -> Arc<TableShared> {
+        Arc::new(TableShared::new(Arc::clone(&self.memory), self.last_id))
+    }
+}
+
+impl fmt::Debug for TableLoader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TableLoader")
+            .field("table", &self.schema.name)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for LoadedTable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LoadedTable")
+            .field("table", &self.schema.name)
+            .finish_non_exhaustive()
+    }
+}

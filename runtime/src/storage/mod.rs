@@ -1,0 +1,45 @@
+//! Where records are: pages under a tree that is copied on write, and snapshots of all tables.
+//!
+//! This layer knows bytes, pages and versions. It does not know what a transaction may do, when a
+//! tick runs, or what a file is.
+//!
+//! Words:
+//! - a *page* is an array of record slots and nothing else; its size is a constant of the table;
+//! - a *leaf* describes sixteen pages: where each is, which of its slots are in use (`present`),
+//!   which hold records that are not deleted (`live`), and the *stamp* of each;
+//! - a *stamp* is the version at which a page or node became visible or, while it is still
+//!   private, [`PRIVATE`](tree::PRIVATE) with the number of the transaction that may write it;
+//! - a *draft* is a snapshot that is not published yet.
+//!
+//! Invariants:
+//! - What a published snapshot reaches is never written again, until no snapshot reaches it.
+//! - All that readers see hangs from one pointer, which is swapped; no read takes a lock.
+//! - A record id leads to the same record for ever, whatever is deleted, compacted or added.
+
+mod cast;
+mod change;
+mod error;
+mod index;
+mod loader;
+mod memory;
+mod parallel;
+mod reclaim;
+mod snapshot;
+mod store;
+mod table;
+mod tree;
+
+pub use cast::RecordCodec;
+pub(crate) use cast::{SlotBytes, field_bytes, field_from_bytes, with_record_mut, write_record};
+pub use change::Change;
+pub(crate) use change::ChangeList;
+pub use error::StorageError;
+pub(crate) use index::{DuplicateKey, Indexes};
+pub use loader::{LoadedTable, TableLoader};
+pub(crate) use memory::MemoryAccount;
+pub(crate) use parallel::write_records;
+pub(crate) use snapshot::Overlay;
+pub use snapshot::{PageView, RecordPtr, Snapshot, TableView, TypedView};
+pub(crate) use store::{Draft, Store};
+pub(crate) use table::{TableShared, TableVersion};
+pub(crate) use tree::StagedTree;

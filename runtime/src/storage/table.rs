@@ -1,0 +1,138 @@
+//! A table: what all versions of it share, and what one version is.
+
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicU64, Ordering},
+};
+
+use super::{
+    Indexes, MemoryAccount, StorageError,
+    memory::{Arena, Block},
+    tree::{Geometry, NODE_BYTES, Retired, Side, Tree},
+};
+use crate::schema::{RecordId, TableSchema};
+
+/// The memory of one table's pages and nodes. It lives as long as any snapshot that has the table.
+#[derive(Debug)]
+pub(crate) struct TableMemory {
+    pub(super) pages: Arena,
+    pub(super) nodes: Arena,
+}
+
+impl TableMemory {
+    pub(super) fn new(geometry: Geometry, account: &Arc<MemoryAccount>) -> Self {
+        Self {
+            pages: Arena::new(geometry.page_bytes(), Arc::clone(account)),
+            nodes: Arena::new(NODE_BYTES, Arc::clone(account)),
+        }
+    }
+
+    /// Takes back blocks that nothing reaches any more.
+    pub(super) fn give_back(&self, blocks: &[Retired]) {
+        let of = |side: Side| {
+            let blocks: Vec<Block> = blocks
+                .iter()
+                .filter(|r| r.side == side)
+                .map(|r| r.block)
+                .collect();
+            blocks.into_iter()
+        };
+        self.pages.give_back(of(Side::Page));
+        self.nodes.give_back(of(Side::Node));
+    }
+}
+
+/// What all versions of a table share.
+#[derive(Debug)]
+pub(crate) struct TableShared {
+    pub(super) memory: Arc<TableMemory>,
+    /// The highest record id given out.
+    last_id: AtomicU64,
+    /// Held while a transaction that changes the table is checked and published.
+    pub(crate) commit: Mutex<()>,
+}
+
+impl TableShared {
+    pub(super) fn new(memory: Arc<TableMemory>, last_id: u64) -> Self {
+        Self {
+            memory,
+            last_id: AtomicU64::new(last_id),
+            commit: Mutex::new(()),
+        }
+    }
+
+    /// The next record id, never given out before.
+    pub(crate) fn next_id(&self) -> RecordId {
+        let last = self.last_id.fetch_add(1, Ordering::Relaxed);
+        RecordId::MIN.saturating_add(last)
+    }
+
+    /// The highest record id given out.
+    pub(crate) fn last_id(&self) -> u64 {
+        self.last_id.load(Ordering::Relaxed)
+    }
+
+    /// Gives out the `count` ids behind `last`, unless somebody else has taken some of them.
+    pub(crate) fn take_ids(&self, last: u64, count: u64) -> bool {
+        self.last_id
+            .compare_exchange(last, last + count, Ordering::Relaxed, Ordering::Relaxed)
+            .is_ok()
+    }
+}
+
+/// One table as one snapshot sees it. Only a snapshot or draft may hold it, since they keep its
+/// pages alive.
+#[derive(Clone, Debug)]
+pub(crate) struct TableVersion {
+    pub(crate) schema: Arc<TableSchema>,
+    pub(crate) shared: Arc<TableShared>,
+    pub(super) tree: Tree,
+    /// Records that are not deleted.
+    pub(crate) records: u64,
+    /// The highest record id of this version, deleted ones included.
+    pub(crate) last_id: u64,
+    /// The version at which records or fields changed last.
+    pub(crate) changed_at: u64,
+    pub(crate) indexes: Arc<Indexes>,
+}
+
+impl TableVersion {
+    /// A table without records.
+    pub(crate) fn new(
+        schema: Arc<TableSchema>,
+        indexes: Indexes,
+        account: &Arc<MemoryAccount>,
+    ) -> Self {
+        let geometry = Geometry::new(schema.record_size());
+        let memory = Arc::new(TableMemory::new(geometry, account));
+        Self {
+            schema,
+            shared: Arc::new(TableShared::new(memory, 0)),
+            tree: Tree::empty(geometry),
+            records: 0,
+            last_id: 0,
+            changed_at: 0,
+            indexes: Arc::new(indexes),
+        }
+    }
+
+    pub(super) fn memory(&self) -> &Arc<TableMemory> {
+        &self.shared.memory
+    }
+
+    /// Bytes of all chunks of the table's memory.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        self.shared.memory.pages.bytes() + self.shared.memory.nodes.bytes()
+    }
+
+    /// Records that there is room for before memory grows.
+    pub(crate) fn capacity(&self) -> u64 {
+        (self.shared.memory.pages.block_count() * self.tree.geometry().slots()) as u64
+    }
+
+    /// Doubles the capacity at least, without moving a record.
+    pub(crate) fn grow(&self) -> Result<(), StorageError> {
+        let pages = &self.shared.memory.pages;
+        pages.reserve(pages.block_count().max(1))
+    }
+}

@@ -1,0 +1,488 @@
+//! Changing a tree without anybody seeing it: copies of the path to what changes, private to one
+//! transaction until they are published.
+
+#![expect(unsafe_code, reason = "private pages are written through addresses")]
+
+use std::{fmt, sync::Arc};
+
+use super::{
+    Tree, TreeView,
+    node::{InnerNode, LEAF_PAGES, LeafNode, PRIVATE, PageEntry, child_index},
+};
+use crate::{
+    schema::RecordId,
+    storage::{StorageError, cast::SlotBytes, memory::Block, table::TableMemory},
+};
+
+/// The most record ids of a table, so that no arithmetic on them overflows.
+const ID_MAX: u64 = 1 << 48;
+
+/// A block that a tree no longer reaches.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::storage) struct Retired {
+    pub(in crate::storage) block: Block,
+    pub(in crate::storage) side: Side,
+    /// Its stamp: the version from which on it was visible, or private where it never was.
+    pub(in crate::storage) born: u64,
+}
+
+/// Which of a table's two arenas a block is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::storage) enum Side {
+    Page,
+    Node,
+}
+
+/// A node that a staged tree made.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::storage) enum NewNode {
+    Leaf(Block),
+    Inner(Block),
+}
+
+impl NewNode {
+    pub(in crate::storage) fn block(self) -> Block {
+        match self {
+            Self::Leaf(block) | Self::Inner(block) => block,
+        }
+    }
+}
+
+/// A tree with the changes of one transaction. Dropping it gives back all that it made.
+pub(crate) struct StagedTree {
+    tree: Tree,
+    memory: Arc<TableMemory>,
+    /// [`PRIVATE`] with the number of the transaction.
+    stamp: u64,
+    new_nodes: Vec<NewNode>,
+    retired: Vec<Retired>,
+}
+
+impl fmt::Debug for StagedTree {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StagedTree")
+            .field("tree", &self.tree)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a staged tree leaves behind when it becomes part of a draft.
+pub(in crate::storage) struct StagedParts {
+    pub(in crate::storage) new_nodes: Vec<NewNode>,
+    pub(in crate::storage) retired: Vec<Retired>,
+}
+
+impl StagedTree {
+    /// Stages changes on `tree`, whose memory is `memory`, under a transaction number that no
+    /// other transaction has.
+    ///
+    /// # Safety
+    /// `tree` is empty, or part of a snapshot or draft that lives as long as this staged tree.
+    pub(crate) unsafe fn new(tree: Tree, memory: Arc<TableMemory>, transaction: u64) -> Self {
+        Self {
+            tree,
+            memory,
+            stamp: PRIVATE | transaction,
+            new_nodes: Vec::new(),
+            retired: Vec::new(),
+        }
+    }
+
+    /// The tree with the changes so far.
+    pub(crate) fn view(&self) -> TreeView<'_> {
+        // SAFETY: while the staged tree is borrowed shared nobody writes its private parts, and
+        // what it shares with its base lives by the promise given to `new`.
+        unsafe { self.tree.view() }
+    }
+
+    /// Adds a record and gives its bytes to be written, all of them.
+    pub(crate) fn insert(&mut self, id: RecordId) -> Result<&mut [u8], StorageError> {
+        if id.get() > ID_MAX {
+            return Err(StorageError::IdOutOfRange { id });
+        }
+        let (leaf, page, bit) = self.tree.geometry.place(id.get() - 1);
+        self.grow_to(leaf)?;
+        if self.view().get(id).is_some() {
+            return Err(StorageError::IdTaken { id });
+        }
+        let block = self.leaf_for_write(leaf)?;
+        // SAFETY: the leaf is private to this tree, which is borrowed exclusively.
+        let node = unsafe { LeafNode::at_mut(block) };
+        let mut entry = node.pages[page];
+        self.page_for_write(&mut entry)?;
+        self.make_slot(&mut entry, bit);
+        entry.live |= 1 << bit;
+        node.pages[page] = entry;
+        Ok(self.slot_mut(&entry, bit))
+    }
+
+    /// The bytes of a live record, to change; none where there is no such record.
+    pub(crate) fn update(&mut self, id: RecordId) -> Result<Option<SlotBytes<'_>>, StorageError> {
+        if self.view().get(id).is_none() {
+            return Ok(None);
+        }
+        let (leaf, page, bit) = self.tree.geometry.place(id.get() - 1);
+        let block = self.leaf_for_write(leaf)?;
+        // SAFETY: the leaf is private to this tree, which is borrowed exclusively.
+        let node = unsafe { LeafNode::at_mut(block) };
+        let mut entry = node.pages[page];
+        self.page_for_write(&mut entry)?;
+        node.pages[page] = entry;
+        Ok(Some(SlotBytes(self.slot_mut(&entry, bit))))
+    }
+
+    /// Marks a record deleted, without copying its page; false where there is no such record.
+    pub(crate) fn remove(&mut self, id: RecordId) -> Result<bool, StorageError> {
+        if self.view().get(id).is_none() {
+            return Ok(false);
+        }
+        let (leaf, page, bit) = self.tree.geometry.place(id.get() - 1);
+        let block = self.leaf_for_write(leaf)?;
+        // SAFETY: the leaf is private to this tree, which is borrowed exclusively.
+        unsafe { LeafNode::at_mut(block) }.pages[page].live &= !(1 << bit);
+        Ok(true)
+    }
+
+    /// Makes every leaf private, so that a pass may write all pages from several threads, and
+    /// gives a writer for each.
+    pub(in crate::storage) fn leaf_writers(&mut self) -> Result<Vec<LeafWriter<'_>>, StorageError> {
+        let numbers: Vec<u64> = self
+            .view()
+            .leaves_from(0)
+            .map(|leaf| leaf.number())
+            .collect();
+        let mut blocks = Vec::with_capacity(numbers.len());
+        for number in numbers {
+            blocks.push((number, self.leaf_for_write(number)?));
+        }
+        let this = &*self;
+        let writer = |(number, block)| {
+            // SAFETY: the leaf is private to this tree, which stays borrowed exclusively for the
+            // life of the writers, and each leaf is handed out once.
+            let node = unsafe { LeafNode::at_mut(block) };
+            LeafWriter {
+                node,
+                number,
+                staged: this,
+                retired: Vec::new(),
+            }
+        };
+        Ok(blocks.into_iter().map(writer).collect())
+    }
+
+    /// Takes over what leaf writers retired.
+    pub(in crate::storage) fn retire(&mut self, retired: impl IntoIterator<Item = Retired>) {
+        self.retired.extend(retired);
+    }
+
+    /// Ends the staging: the tree, and what becomes of the blocks around it.
+    pub(in crate::storage) fn into_parts(mut self) -> (Tree, StagedParts) {
+        let new_nodes = std::mem::take(&mut self.new_nodes);
+        let retired = std::mem::take(&mut self.retired);
+        (self.tree, StagedParts { new_nodes, retired })
+    }
+
+    fn retire_one(&mut self, block: Block, side: Side, born: u64) {
+        self.retired.push(Retired { block, side, born });
+    }
+
+    /// Adds levels above the root until the tree has room for a leaf.
+    fn grow_to(&mut self, leaf: u64) -> Result<(), StorageError> {
+        while leaf >= Tree::leaf_room(self.tree.height) {
+            if let Some(root) = self.tree.root {
+                let mut node = InnerNode {
+                    stamp: self.stamp,
+                    ..InnerNode::EMPTY
+                };
+                node.children[0] = Some(root);
+                self.tree.root = Some(self.new_inner(node)?);
+            }
+            self.tree.height += 1;
+        }
+        Ok(())
+    }
+
+    /// The leaf with this number, made or copied where it is not private yet, and the path to it.
+    fn leaf_for_write(&mut self, leaf: u64) -> Result<Block, StorageError> {
+        let height = self.tree.height;
+        let root = self.node_for_write(self.tree.root, height)?;
+        self.tree.root = Some(root);
+        let mut block = root;
+        for level in (1..=height).rev() {
+            let index = child_index(leaf, level);
+            // SAFETY: the node is private to this tree, which is borrowed exclusively.
+            let child = unsafe { InnerNode::at(block) }.children[index];
+            let new = self.node_for_write(child, level - 1)?;
+            // SAFETY: as above; the shared borrow has ended.
+            unsafe { InnerNode::at_mut(block) }.children[index] = Some(new);
+            block = new;
+        }
+        Ok(block)
+    }
+
+    /// A private node of this level in the place of `old`.
+    fn node_for_write(&mut self, old: Option<Block>, level: u32) -> Result<Block, StorageError> {
+        let Some(old) = old else {
+            return match level {
+                0 => self.new_leaf(LeafNode {
+                    stamp: self.stamp,
+                    ..LeafNode::EMPTY
+                }),
+                _ => self.new_inner(InnerNode {
+                    stamp: self.stamp,
+                    ..InnerNode::EMPTY
+                }),
+            };
+        };
+        if level == 0 {
+            // SAFETY: it is a leaf, and reachable from this tree, so it can be read.
+            let node = unsafe { *LeafNode::at(old) };
+            if node.stamp == self.stamp {
+                return Ok(old);
+            }
+            let new = self.new_leaf(LeafNode {
+                stamp: self.stamp,
+                ..node
+            })?;
+            self.retire_one(old, Side::Node, node.stamp);
+            return Ok(new);
+        }
+        // SAFETY: it is an inner node, and reachable from this tree, so it can be read.
+        let node = unsafe { *InnerNode::at(old) };
+        if node.stamp == self.stamp {
+            return Ok(old);
+        }
+        let new = self.new_inner(InnerNode {
+            stamp: self.stamp,
+            ..node
+        })?;
+        self.retire_one(old, Side::Node, node.stamp);
+        Ok(new)
+    }
+
+    fn new_leaf(&mut self, node: LeafNode) -> Result<Block, StorageError> {
+        let block = self.memory.nodes.take()?;
+        // SAFETY: the block was just taken from the node arena.
+        unsafe { node.put(block) };
+        self.new_nodes.push(NewNode::Leaf(block));
+        Ok(block)
+    }
+
+    fn new_inner(&mut self, node: InnerNode) -> Result<Block, StorageError> {
+        let block = self.memory.nodes.take()?;
+        // SAFETY: the block was just taken from the node arena.
+        unsafe { node.put(block) };
+        self.new_nodes.push(NewNode::Inner(block));
+        Ok(block)
+    }
+
+    /// Makes the page of an entry private: a new one where there is none, else a copy.
+    fn page_for_write(&mut self, entry: &mut PageEntry) -> Result<(), StorageError> {
+        if entry.stamp == self.stamp && !entry.page.is_null() {
+            return Ok(());
+        }
+        let new = self.memory.pages.take()?;
+        if let Some(old) = copy_page(entry, new, self.stamp, self.tree.geometry.record_bytes()) {
+            self.retired.push(old);
+        }
+        Ok(())
+    }
+
+    /// Gives the id with this bit a slot in a private page.
+    fn make_slot(&self, entry: &mut PageEntry, bit: u32) {
+        let mask = 1_u64 << bit;
+        if entry.present & mask != 0 {
+            return;
+        }
+        let highest_end = 64 - entry.present.leading_zeros();
+        if bit >= highest_end {
+            let never_packed = entry.present.count_ones() == highest_end;
+            // The slots of skipped ids stay free for them, since transactions that drew those ids
+            // may commit later; a packed page has no room for that.
+            entry.present |= if never_packed {
+                mask | (mask - 1)
+            } else {
+                mask
+            };
+            return;
+        }
+        // The page was packed and an id below its last comes back: its successors make room.
+        let record_bytes = self.tree.geometry.record_bytes();
+        let slot = entry.slot(bit);
+        let behind = entry.present.count_ones() as usize - slot;
+        // SAFETY: the slot lies in the private page.
+        let from = unsafe { entry.page.add(slot * record_bytes) };
+        // SAFETY: fewer ids have slots than the page has, so there is room for one more behind.
+        let to = unsafe { from.add(record_bytes) };
+        // SAFETY: both ranges lie in the private page; `copy` allows them to overlap.
+        unsafe { std::ptr::copy(from, to, behind * record_bytes) };
+        entry.present |= mask;
+    }
+
+    fn slot_mut(&mut self, entry: &PageEntry, bit: u32) -> &mut [u8] {
+        let record_bytes = self.tree.geometry.record_bytes();
+        // SAFETY: the id has a slot, which lies in the page.
+        let address = unsafe { entry.page.add(entry.slot(bit) * record_bytes) };
+        // SAFETY: the page is private to this tree, which is borrowed exclusively; all bytes of a
+        // block are initialised.
+        unsafe { std::slice::from_raw_parts_mut(address, record_bytes) }
+    }
+}
+
+/// Puts a copy of an entry's page, or nothing where it has none, into `new`, and says what was
+/// replaced.
+fn copy_page(
+    entry: &mut PageEntry,
+    new: Block,
+    stamp: u64,
+    record_bytes: usize,
+) -> Option<Retired> {
+    let old = Block::from_ptr(entry.page);
+    if let Some(old) = old {
+        let used = entry.present.count_ones() as usize * record_bytes;
+        // SAFETY: both are pages of this table, of which `used` bytes hold slots; the new one was
+        // just taken, so they are distinct.
+        unsafe { std::ptr::copy_nonoverlapping(old.as_ptr(), new.as_ptr(), used) };
+    }
+    let retired = old.map(|block| Retired {
+        block,
+        side: Side::Page,
+        born: entry.stamp,
+    });
+    entry.page = new.as_ptr();
+    entry.stamp = stamp;
+    retired
+}
+
+impl Drop for StagedTree {
+    fn drop(&mut self) {
+        let (mut pages, mut nodes) = (Vec::new(), Vec::new());
+        for node in self.new_nodes.drain(..) {
+            let own = |stamp| stamp == self.stamp;
+            // SAFETY: this tree made the node, nothing was published of it, and it is going away.
+            pages.extend(unsafe { pages_of(node, own) });
+            nodes.push(node.block());
+        }
+        self.memory.pages.give_back(pages.into_iter());
+        self.memory.nodes.give_back(nodes.into_iter());
+    }
+}
+
+/// Writes the version into what a draft made, just before it is published.
+///
+/// # Safety
+/// The nodes were made for this draft, and no other thread can reach them yet.
+pub(in crate::storage) unsafe fn stamp_new_nodes(nodes: &[NewNode], version: u64) {
+    for node in nodes {
+        match *node {
+            NewNode::Leaf(block) => {
+                // SAFETY: the caller's promise.
+                let leaf = unsafe { LeafNode::at_mut(block) };
+                leaf.stamp = version;
+                for entry in &mut leaf.pages {
+                    if entry.stamp & PRIVATE != 0 {
+                        entry.stamp = version;
+                    }
+                }
+            }
+            // SAFETY: the caller's promise.
+            NewNode::Inner(block) => unsafe { InnerNode::at_mut(block) }.stamp = version,
+        }
+    }
+}
+
+/// The pages of a node, where it is a leaf, whose stamps are `wanted`.
+///
+/// # Safety
+/// The node is private to a staged tree or draft that is borrowed exclusively.
+pub(in crate::storage) unsafe fn pages_of(
+    node: NewNode,
+    wanted: impl Fn(u64) -> bool,
+) -> impl Iterator<Item = Block> {
+    let leaf = match node {
+        // SAFETY: the caller's promise.
+        NewNode::Leaf(block) => Some(unsafe { LeafNode::at(block) }),
+        NewNode::Inner(_) => None,
+    };
+    let entries = leaf.into_iter().flat_map(|leaf| &leaf.pages);
+    entries
+        .filter(move |entry| wanted(entry.stamp))
+        .filter_map(|e| Block::from_ptr(e.page))
+}
+
+/// One private leaf of a staged tree, for one thread to write.
+pub(in crate::storage) struct LeafWriter<'a> {
+    node: &'a mut LeafNode,
+    number: u64,
+    staged: &'a StagedTree,
+    retired: Vec<Retired>,
+}
+
+// SAFETY: each writer has its own leaf, whose private pages no other writer reaches; the staged
+// tree is only read for its constants and its memory, which has its own locks.
+unsafe impl Send for LeafWriter<'_> {}
+
+/// One record in a pass that may change it.
+pub(in crate::storage) struct PassSlot<'a> {
+    pub(in crate::storage) id: RecordId,
+    pub(in crate::storage) bytes: SlotBytes<'a>,
+    /// The record before the pass, where the pass was the first to touch its page.
+    pub(in crate::storage) before: Option<&'a [u8]>,
+}
+
+impl LeafWriter<'_> {
+    /// Copies each page that has live records and hands those to `visit`; gives what the copies
+    /// replaced.
+    pub(in crate::storage) fn for_each(
+        mut self,
+        mut visit: impl FnMut(PassSlot<'_>),
+    ) -> Result<Vec<Retired>, StorageError> {
+        let geometry = self.staged.tree.geometry;
+        let record_bytes = geometry.record_bytes();
+        let stamp = self.staged.stamp;
+        let copies = |entry: &&PageEntry| entry.live != 0 && entry.stamp != stamp;
+        let mut new_pages = Vec::with_capacity(LEAF_PAGES);
+        let count = self.node.pages.iter().filter(copies).count();
+        self.staged.memory.pages.take_many(count, &mut new_pages)?;
+        let mut new_pages = new_pages.into_iter();
+        for (place, entry) in self.node.pages.iter_mut().enumerate() {
+            if entry.live == 0 {
+                continue;
+            }
+            let mut old = None;
+            if entry.stamp != stamp {
+                let new = new_pages
+                    .next()
+                    .expect("one was taken for each page to copy");
+                old = copy_page(entry, new, stamp, record_bytes);
+                self.retired.extend(old);
+            }
+            let first = (self.number * LEAF_PAGES as u64 + place as u64) * geometry.slots() as u64;
+            let mut left = entry.live;
+            while left != 0 {
+                let bit = left.trailing_zeros();
+                left &= left - 1;
+                let offset = entry.slot(bit) * record_bytes;
+                // SAFETY: a live bit has a slot, which lies in the page.
+                let address = unsafe { entry.page.add(offset) };
+                // SAFETY: the page is private and reached through this leaf alone, which this
+                // writer borrows exclusively; each slot is borrowed once at a time.
+                let bytes = unsafe { std::slice::from_raw_parts_mut(address, record_bytes) };
+                let before = old.map(|retired| {
+                    // SAFETY: the copy was made of this page, so the slot lies in it as well.
+                    let address = unsafe { retired.block.as_ptr().add(offset) };
+                    // SAFETY: the base of the staged tree still reaches the page, so nobody
+                    // writes it and it is not given back.
+                    unsafe { std::slice::from_raw_parts(address.cast_const(), record_bytes) }
+                });
+                let id = RecordId::MIN.saturating_add(first + u64::from(bit));
+                visit(PassSlot {
+                    id,
+                    bytes: SlotBytes(bytes),
+                    before,
+                });
+            }
+        }
+        Ok(self.retired)
+    }
+}

@@ -1,0 +1,263 @@
+//! Reading a tree.
+
+#![expect(unsafe_code, reason = "pages are reached through addresses")]
+
+use std::marker::PhantomData;
+
+use super::{
+    Geometry, Tree,
+    node::{InnerNode, LEAF_PAGES, LeafNode, PageEntry, child_index},
+};
+use crate::{
+    schema::{Record, RecordId},
+    storage::{cast::record_at, memory::Block},
+};
+
+/// A tree that can be read for `'s`.
+#[derive(Clone, Copy)]
+pub(crate) struct TreeView<'s> {
+    tree: Tree,
+    lifetime: PhantomData<&'s [u8]>,
+}
+
+// SAFETY: a view only reads memory that, by the promise given to `Tree::view`, nobody writes.
+unsafe impl Send for TreeView<'_> {}
+// SAFETY: as above.
+unsafe impl Sync for TreeView<'_> {}
+
+impl Tree {
+    /// The tree, to read.
+    ///
+    /// # Safety
+    /// For `'s` none of its nodes and pages is given back or written: a snapshot that holds it is
+    /// borrowed, or the staged tree that owns its private parts.
+    pub(crate) unsafe fn view<'s>(self) -> TreeView<'s> {
+        TreeView {
+            tree: self,
+            lifetime: PhantomData,
+        }
+    }
+}
+
+impl<'s> TreeView<'s> {
+    pub(crate) fn geometry(&self) -> Geometry {
+        self.tree.geometry
+    }
+
+    /// Leaves that there is room for: the numbers of leaves are below this.
+    pub(crate) fn leaf_room(&self) -> u64 {
+        self.tree
+            .root
+            .map_or(0, |_| Tree::leaf_room(self.tree.height))
+    }
+
+    fn leaf_node(&self, leaf: u64) -> Option<&'s LeafNode> {
+        if leaf >= Tree::leaf_room(self.tree.height) {
+            return None;
+        }
+        let mut block = self.tree.root?;
+        for level in (1..=self.tree.height).rev() {
+            // SAFETY: above the leaves all nodes are inner ones, and the view may read them.
+            let node: &'s InnerNode = unsafe { InnerNode::at(block) };
+            block = node.children[child_index(leaf, level)]?;
+        }
+        // SAFETY: at level 0 the node is a leaf, and the view may read it.
+        Some(unsafe { LeafNode::at(block) })
+    }
+
+    /// The entry of the page of this id, and the id's bit in it.
+    #[inline]
+    fn entry(&self, id: RecordId) -> Option<(&'s PageEntry, u32)> {
+        let (leaf, page, bit) = self.tree.geometry.place(id.get() - 1);
+        Some((&self.leaf_node(leaf)?.pages[page], bit))
+    }
+
+    /// The first byte of the live record of this id.
+    #[inline]
+    fn address(&self, id: RecordId) -> Option<*const u8> {
+        let (entry, bit) = self.entry(id)?;
+        if entry.live >> bit & 1 == 0 {
+            return None;
+        }
+        let offset = entry.slot(bit) * self.tree.geometry.record_bytes();
+        // SAFETY: a live bit is also a present one, whose slot lies in the page.
+        Some(unsafe { entry.page.add(offset) })
+    }
+
+    /// The bytes of the live record of this id.
+    #[inline]
+    pub(crate) fn get(&self, id: RecordId) -> Option<&'s [u8]> {
+        let address = self.address(id)?;
+        // SAFETY: the slot has as many bytes as a record, all initialised, and the view may read
+        // them.
+        Some(unsafe { std::slice::from_raw_parts(address, self.tree.geometry.record_bytes()) })
+    }
+
+    /// The live record of this id as its struct.
+    ///
+    /// # Safety
+    /// The table is that of `T`.
+    #[inline]
+    pub(crate) unsafe fn get_typed<T: Record>(&self, id: RecordId) -> Option<&'s T> {
+        let address = self.address(id)?;
+        // SAFETY: a live slot holds a valid record of the table, which is that of `T`, at its
+        // alignment, and the view may read it.
+        Some(unsafe { record_at(address) })
+    }
+
+    /// The page and the byte in it at which the record of this id starts, where it has a slot.
+    pub(crate) fn page_and_offset(&self, id: RecordId) -> Option<(u64, usize)> {
+        let (entry, bit) = self.entry(id)?;
+        (entry.present >> bit & 1 == 1).then(|| {
+            let page = (id.get() - 1) / self.tree.geometry.slots() as u64;
+            (page, entry.slot(bit) * self.tree.geometry.record_bytes())
+        })
+    }
+
+    /// The leaf with this number, where it has pages.
+    pub(crate) fn leaf(&self, leaf: u64) -> Option<Leaf<'s>> {
+        let node = self.leaf_node(leaf)?;
+        Some(Leaf {
+            node,
+            number: leaf,
+            geometry: self.tree.geometry,
+        })
+    }
+
+    /// The leaves in order of their ids, from the one with this number on.
+    pub(crate) fn leaves_from(self, first: u64) -> impl Iterator<Item = Leaf<'s>> {
+        let mut next = first;
+        std::iter::from_fn(move || {
+            let (leaf, node) = self.next_leaf(next)?;
+            next = leaf + 1;
+            Some(Leaf {
+                node,
+                number: leaf,
+                geometry: self.tree.geometry,
+            })
+        })
+    }
+
+    /// The first leaf at or behind `leaf`, passing over subtrees that are not there.
+    fn next_leaf(&self, mut leaf: u64) -> Option<(u64, &'s LeafNode)> {
+        'search: while leaf < self.leaf_room() {
+            let mut block = self.tree.root?;
+            for level in (1..=self.tree.height).rev() {
+                // SAFETY: above the leaves all nodes are inner ones, and the view may read them.
+                let node: &'s InnerNode = unsafe { InnerNode::at(block) };
+                match node.children[child_index(leaf, level)] {
+                    Some(child) => block = child,
+                    None => {
+                        let span = Tree::leaf_room(level - 1);
+                        leaf = (leaf / span + 1) * span;
+                        continue 'search;
+                    }
+                }
+            }
+            // SAFETY: at level 0 the node is a leaf, and the view may read it.
+            return Some((leaf, unsafe { LeafNode::at(block) }));
+        }
+        None
+    }
+}
+
+/// A leaf that can be read for `'s`.
+#[derive(Clone, Copy)]
+pub(crate) struct Leaf<'s> {
+    node: &'s LeafNode,
+    number: u64,
+    geometry: Geometry,
+}
+
+// SAFETY: as for `TreeView`: it only reads what nobody writes.
+unsafe impl Send for Leaf<'_> {}
+// SAFETY: as above.
+unsafe impl Sync for Leaf<'_> {}
+
+impl<'s> Leaf<'s> {
+    /// Its place among the leaves of the tree.
+    pub(crate) fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// Its pages in order.
+    pub(crate) fn pages(self) -> impl Iterator<Item = Page<'s>> {
+        (0..LEAF_PAGES).map(move |page| self.page(page))
+    }
+
+    /// The page of this place in the leaf.
+    pub(crate) fn page(self, page: usize) -> Page<'s> {
+        let number = self.number * LEAF_PAGES as u64 + page as u64;
+        Page {
+            entry: &self.node.pages[page],
+            first_index: number * self.geometry.slots() as u64,
+            geometry: self.geometry,
+        }
+    }
+}
+
+/// A page that can be read for `'s`.
+#[derive(Clone, Copy)]
+pub(crate) struct Page<'s> {
+    entry: &'s PageEntry,
+    first_index: u64,
+    geometry: Geometry,
+}
+
+impl<'s> Page<'s> {
+    /// The id of bit 0.
+    pub(crate) fn first_id(&self) -> u64 {
+        self.first_index + 1
+    }
+
+    /// Bit i is set where the page's i-th id has a record that is not deleted.
+    pub(crate) fn live(&self) -> u64 {
+        self.entry.live
+    }
+
+    /// Where the page lies: equal addresses and stamps mean equal bytes.
+    pub(crate) fn identity(&self) -> (Option<Block>, u64) {
+        (Block::from_ptr(self.entry.page), self.entry.stamp)
+    }
+
+    /// Bits and addresses of the live records.
+    fn slots(self) -> impl Iterator<Item = (u32, *const u8)> {
+        let mut left = self.entry.live;
+        std::iter::from_fn(move || {
+            if left == 0 {
+                return None;
+            }
+            let bit = left.trailing_zeros();
+            left &= left - 1;
+            let offset = self.entry.slot(bit) * self.geometry.record_bytes();
+            // SAFETY: a live bit is also a present one, whose slot lies in the page.
+            Some((bit, unsafe { self.entry.page.add(offset).cast_const() }))
+        })
+    }
+
+    fn id(&self, bit: u32) -> RecordId {
+        RecordId::MIN.saturating_add(self.first_index + u64::from(bit))
+    }
+
+    /// The live records in order of their ids.
+    pub(crate) fn records(self) -> impl Iterator<Item = (RecordId, &'s [u8])> {
+        self.slots().map(move |(bit, address)| {
+            let length = self.geometry.record_bytes();
+            // SAFETY: the slot has as many bytes as a record, and the view may read them.
+            (self.id(bit), unsafe {
+                std::slice::from_raw_parts(address, length)
+            })
+        })
+    }
+
+    /// The live records as their struct.
+    ///
+    /// # Safety
+    /// The table is that of `T`.
+    pub(crate) unsafe fn records_typed<T: Record>(self) -> impl Iterator<Item = (RecordId, &'s T)> {
+        self.slots().map(move |(bit, address)| {
+            // SAFETY: a live slot holds a valid record of the table, which is that of `T`.
+            (self.id(bit), unsafe { record_at(address) })
+        })
+    }
+}

@@ -1,0 +1,215 @@
+//! A transaction in the hands of the code that runs in it.
+
+use std::{
+    cell::{Cell, RefCell},
+    fmt,
+    sync::Arc,
+    time::Duration,
+};
+
+use super::{StagingBuffer, TransactionError, commit, reads::ReadSet};
+use crate::{
+    schema::{RecordId, SchemaError, Timestamp},
+    storage::{Snapshot, Store, TableView},
+};
+
+/// How far a transaction is kept apart from those beside it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Isolation {
+    /// It reads one committed version; where two write the same field, the later commit wins.
+    ReadCommitted,
+    /// As if the transactions had run one after another: what it read is still so when it commits.
+    #[default]
+    Serializable,
+}
+
+/// When a transaction runs: the only time that it may know of.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Moment {
+    /// The tick, from 1.
+    pub(crate) tick: u64,
+    /// The time at which the tick was due.
+    pub(crate) now: Timestamp,
+    /// The time since the tick before, skipped slots included.
+    pub(crate) delta: Duration,
+}
+
+/// The staged changes of a transaction, one buffer per table that it changes.
+#[derive(Debug)]
+pub struct Transaction {
+    pub(super) number: u64,
+    pub(super) staging: Vec<StagingBuffer>,
+}
+
+impl Transaction {
+    /// The staging buffer of the table with this name, where the transaction has touched it.
+    pub fn staging(&self, table: &str) -> Option<&StagingBuffer> {
+        self.staging
+            .iter()
+            .find(|buffer| *buffer.table_name() == *table)
+    }
+}
+
+/// A running transaction. It reads one version of the database, and its own changes first.
+///
+/// Dropping it without [`commit`](Self::commit) aborts it: nothing of it remains.
+pub struct TransactionHandle {
+    // Staged trees stand on the base, so they go first.
+    pub(super) transaction: Transaction,
+    pub(super) base: Snapshot,
+    pub(super) reads: RefCell<ReadSet>,
+    pub(super) isolation: Isolation,
+    moment: Moment,
+    store: Arc<Store>,
+    /// Record ids are taken from the table only at commit, so that they are those of serial order.
+    pub(super) provisional: bool,
+    /// Set where a change failed half-way, so that the transaction cannot commit.
+    pub(super) broken: Cell<bool>,
+}
+
+impl TransactionHandle {
+    pub(crate) fn begin(store: &Arc<Store>, isolation: Isolation, moment: Moment) -> Self {
+        Self::begin_on(store, store.snapshot(), isolation, moment)
+    }
+
+    pub(crate) fn begin_on(
+        store: &Arc<Store>,
+        base: Snapshot,
+        isolation: Isolation,
+        moment: Moment,
+    ) -> Self {
+        Self {
+            transaction: Transaction {
+                number: store.transaction_number(),
+                staging: Vec::new(),
+            },
+            base,
+            reads: RefCell::default(),
+            isolation,
+            moment,
+            store: Arc::clone(store),
+            provisional: false,
+            broken: Cell::new(false),
+        }
+    }
+
+    /// Takes record ids at commit only, and gives none away where it aborts.
+    pub(crate) fn with_provisional_ids(mut self) -> Self {
+        self.provisional = true;
+        self
+    }
+
+    /// The tick in which it runs.
+    pub fn tick(&self) -> u64 {
+        self.moment.tick
+    }
+
+    /// The time of the tick: the same for all that runs in it.
+    pub fn now(&self) -> Timestamp {
+        self.moment.now
+    }
+
+    /// The time since the tick before, slots that were skipped included.
+    pub fn delta(&self) -> Duration {
+        self.moment.delta
+    }
+
+    /// The version that it started from, without its own changes.
+    pub fn base(&self) -> &Snapshot {
+        &self.base
+    }
+
+    /// The staged changes.
+    pub fn transaction(&self) -> &Transaction {
+        &self.transaction
+    }
+
+    /// Publishes all changes at once, and gives the version that has them.
+    ///
+    /// Fails, and leaves no trace, where another transaction changed what this one read, or where
+    /// a constraint does not hold on the result.
+    pub fn commit(self) -> Result<u64, TransactionError> {
+        let store = Arc::clone(&self.store);
+        commit::commit(&store, self)
+    }
+
+    /// Drops all changes.
+    pub fn abort(self) {}
+
+    /// Whether it has passed over a whole table to change it.
+    pub(crate) fn has_passed(&self) -> bool {
+        self.transaction.staging.iter().any(|buffer| buffer.passed)
+    }
+
+    /// Whether all that it read is still so in `current`.
+    pub(crate) fn reads_hold(&self, current: &Snapshot) -> bool {
+        self.reads
+            .borrow()
+            .first_conflict(&self.base, current)
+            .is_none()
+    }
+
+    /// The slot of a table, by its name.
+    pub(super) fn slot_of(&self, table: &str) -> Result<usize, SchemaError> {
+        self.base
+            .catalog()
+            .require_table(table)
+            .map(|schema| schema.slot)
+    }
+
+    /// The table in this slot with the changes so far.
+    pub(super) fn view(&self, slot: usize) -> Option<TableView<'_>> {
+        let base = self.base.table_in(slot)?;
+        let staging = self
+            .transaction
+            .staging
+            .iter()
+            .find(|buffer| buffer.slot == slot);
+        Some(staging.map_or(base, |buffer| buffer.buffer(base)))
+    }
+
+    /// The staging buffer of the table in this slot, and the table in the base.
+    pub(super) fn staging(&mut self, slot: usize) -> Option<(&mut StagingBuffer, TableView<'_>)> {
+        let place = self.staging_place(slot)?;
+        let base = self.base.table_in(slot)?;
+        Some((&mut self.transaction.staging[place], base))
+    }
+
+    /// Where the staging buffer of this slot stands, made where there is none yet.
+    pub(super) fn staging_place(&mut self, slot: usize) -> Option<usize> {
+        let staging = &mut self.transaction.staging;
+        let known = staging.iter().position(|buffer| buffer.slot == slot);
+        known.or_else(|| {
+            staging.push(StagingBuffer::new(
+                &self.base,
+                slot,
+                self.transaction.number,
+            )?);
+            Some(staging.len() - 1)
+        })
+    }
+
+    /// Notes that a record was looked up.
+    #[inline]
+    pub(super) fn note_read(&self, slot: usize, id: RecordId) {
+        if self.isolation == Isolation::Serializable {
+            self.reads.borrow_mut().record(slot, id);
+        }
+    }
+
+    /// Notes that any record of the table may have been read.
+    pub(super) fn note_all(&self, slot: usize) {
+        if self.isolation == Isolation::Serializable {
+            self.reads.borrow_mut().all(slot);
+        }
+    }
+}
+
+impl fmt::Debug for TransactionHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TransactionHandle")
+            .field("number", &self.transaction.number)
+            .field("base", &self.base)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,26 @@
+//! How data changes: staged in private, checked, then published at once or not at all.
+//!
+//! This layer does no input or output and starts no thread. It does not know the tick: when a
+//! transaction runs is for others to say.
+//!
+//! Invariants:
+//! - A transaction sees its base and its own changes, and nobody sees its changes before commit.
+//! - A commit either publishes every change of the transaction or none, in memory and in indexes.
+//! - Locks are taken in the order of table names, and never while user code runs.
+
+mod commit;
+mod constraints;
+mod dynamic;
+mod error;
+mod handle;
+mod reads;
+pub(crate) mod schema_change;
+mod staging;
+mod typed;
+
+pub(crate) use commit::{commit_into, commit_locked};
+pub use error::TransactionError;
+pub(crate) use handle::Moment;
+pub use handle::{Isolation, Transaction, TransactionHandle};
+pub use staging::StagingBuffer;
+pub use typed::{TableMut, TableRef};

@@ -1,0 +1,234 @@
+//! Changes of tables, fields and relations, put into a draft as one step each.
+//!
+//! Whoever calls these holds the exclusive gate.
+
+use std::sync::Arc;
+
+use super::TransactionError;
+use crate::{
+    schema::{
+        Catalog, FieldDefinition, RecordId, Relation, RelationDefinition, SchemaError,
+        TableDefinition, TableRelations, TableSchema,
+    },
+    storage::{
+        Draft, DuplicateKey, Indexes, MemoryAccount, Snapshot, TableLoader, TableVersion, TableView,
+    },
+};
+
+/// Adds an empty table with its relations.
+pub(crate) fn create_table(
+    draft: &mut Draft,
+    account: &Arc<MemoryAccount>,
+    definition: &TableDefinition,
+) -> Result<Arc<TableSchema>, TransactionError> {
+    let current = draft.snapshot();
+    let mut catalog = current.catalog().clone();
+    let schema = catalog.create_table(definition)?;
+    for relation in &definition.relations {
+        catalog.create_relation(relation)?;
+    }
+    let indexes = Indexes::of(&schema, catalog.relations_of(&schema));
+    draft.set_table(
+        schema.slot,
+        Some(TableVersion::new(Arc::clone(&schema), indexes, account)),
+    );
+    draft.set_catalog(catalog);
+    Ok(schema)
+}
+
+/// Drops a table and its records.
+pub(crate) fn drop_table(draft: &mut Draft, table: &str) -> Result<(), TransactionError> {
+    let current = draft.snapshot();
+    let mut catalog = current.catalog().clone();
+    let schema = catalog.drop_table(table)?;
+    draft.set_table(schema.slot, None);
+    draft.set_catalog(catalog);
+    Ok(())
+}
+
+/// Adds fields; records that are there take the defaults.
+pub(crate) fn add_fields(
+    draft: &mut Draft,
+    account: &Arc<MemoryAccount>,
+    table: &str,
+    fields: &[FieldDefinition],
+) -> Result<Arc<TableSchema>, TransactionError> {
+    let current = draft.snapshot();
+    let mut catalog = current.catalog().clone();
+    let schema = catalog.add_fields(table, fields)?;
+    let former = existing(&current, table)?;
+    for field in fields {
+        let fills_itself = field.default.is_some() || field.type_id.starts_with("option<");
+        if !former.is_empty() && !fills_itself {
+            return Err(SchemaError::DefaultRequired {
+                table: schema.name.clone(),
+                field: field.name.clone(),
+            }
+            .into());
+        }
+    }
+    rebuild(draft, account, former, &schema, catalog)?;
+    Ok(schema)
+}
+
+/// Removes a field from the table and from every record.
+pub(crate) fn remove_field(
+    draft: &mut Draft,
+    account: &Arc<MemoryAccount>,
+    table: &str,
+    field: &str,
+) -> Result<Arc<TableSchema>, TransactionError> {
+    let current = draft.snapshot();
+    let mut catalog = current.catalog().clone();
+    let schema = catalog.remove_field(table, field)?;
+    rebuild(draft, account, existing(&current, table)?, &schema, catalog)?;
+    Ok(schema)
+}
+
+/// Adds a relation, where all records that are there keep it.
+pub(crate) fn create_relation(
+    draft: &mut Draft,
+    definition: &RelationDefinition,
+) -> Result<Arc<Relation>, TransactionError> {
+    let current = draft.snapshot();
+    let mut catalog = current.catalog().clone();
+    let relation = catalog.create_relation(definition)?;
+    let from = existing(&current, relation.from_table.as_str())?;
+    let indexes = build_indexes(from, from.schema(), catalog.relations_of(from.schema()))?;
+    let targets = existing(&current, relation.to_table.as_str())?;
+    check_references(&indexes, from, targets, &relation)?;
+    let schema = Arc::clone(&from.version.schema);
+    draft.set_schema(from.version, schema, Arc::new(indexes));
+    draft.set_catalog(catalog);
+    Ok(relation)
+}
+
+/// Drops a relation; its field stays.
+pub(crate) fn drop_relation(draft: &mut Draft, relation: &str) -> Result<(), TransactionError> {
+    let current = draft.snapshot();
+    let mut catalog = current.catalog().clone();
+    let relation = catalog.drop_relation(relation)?;
+    let from = existing(&current, relation.from_table.as_str())?;
+    let indexes = build_indexes(from, from.schema(), catalog.relations_of(from.schema()))?;
+    let schema = Arc::clone(&from.version.schema);
+    draft.set_schema(from.version, schema, Arc::new(indexes));
+    draft.set_catalog(catalog);
+    Ok(())
+}
+
+/// Builds the table anew without its deleted records; ids and the sequence stay.
+pub(crate) fn compact(
+    draft: &mut Draft,
+    account: &Arc<MemoryAccount>,
+    table: &str,
+) -> Result<(), TransactionError> {
+    let current = draft.snapshot();
+    let former = existing(&current, table)?;
+    let schema = Arc::clone(&former.version.schema);
+    rebuild(draft, account, former, &schema, current.catalog().clone())
+}
+
+/// Copies every record into a table of another schema, field by field, by name.
+fn rebuild(
+    draft: &mut Draft,
+    account: &Arc<MemoryAccount>,
+    former: TableView<'_>,
+    schema: &Arc<TableSchema>,
+    catalog: Catalog,
+) -> Result<(), TransactionError> {
+    let (old, new) = (former.schema().layout.fields(), schema.layout.fields());
+    let mut blank = vec![0; schema.record_size()];
+    for field in new {
+        if let Some(default) = &field.default {
+            let written = field
+                .layout
+                .serializer
+                .write(default, field.bytes_mut(&mut blank));
+            written.expect("a default was checked when its field was defined");
+        }
+    }
+    let pairs: Vec<_> = new
+        .iter()
+        .filter_map(|field| Some((old.iter().find(|former| former.name == field.name)?, field)))
+        .collect();
+    let mut loader = TableLoader::with_account(Arc::clone(schema), account);
+    let mut record = Vec::new();
+    for (id, bytes) in former.records() {
+        record.clone_from(&blank);
+        for (from, to) in &pairs {
+            to.bytes_mut(&mut record).copy_from_slice(from.bytes(bytes));
+        }
+        loader.push(id, &record)?;
+    }
+    let loaded = loader.finish(former.version.shared.last_id());
+    let relations = catalog.relations_of(schema);
+    let indexes = build_indexes_of(loaded.records(), schema, relations)?;
+    draft.set_loaded(loaded, indexes);
+    draft.set_catalog(catalog);
+    Ok(())
+}
+
+/// The indexes of a table that is in a snapshot.
+fn build_indexes(
+    table: TableView<'_>,
+    schema: &TableSchema,
+    relations: &TableRelations,
+) -> Result<Indexes, TransactionError> {
+    build_indexes_of(table.records(), schema, relations)
+}
+
+/// The indexes of these records.
+pub(crate) fn build_indexes_of<'r>(
+    records: impl Iterator<Item = (RecordId, &'r [u8])>,
+    schema: &TableSchema,
+    relations: &TableRelations,
+) -> Result<Indexes, TransactionError> {
+    let empty = Indexes::of(schema, relations);
+    if empty.is_empty() {
+        return Ok(empty);
+    }
+    let mut update = empty.update();
+    for (id, record) in records {
+        empty.note(&mut update, id, None, Some(record));
+    }
+    empty.apply(update).map_err(
+        |DuplicateKey {
+             field,
+             existing,
+             id,
+         }| {
+            TransactionError::DuplicateKey {
+                table: schema.name.clone(),
+                field: schema.layout.fields()[field].name.clone(),
+                value: format!("that of record {id}"),
+                existing,
+            }
+        },
+    )
+}
+
+/// Checks that every id in the field of a relation is that of a record.
+pub(crate) fn check_references(
+    indexes: &Indexes,
+    from: TableView<'_>,
+    targets: TableView<'_>,
+    relation: &Relation,
+) -> Result<(), TransactionError> {
+    let missing = |id: &RecordId| targets.read_record(*id).is_none();
+    match indexes.referred_by(relation.from_index).find(missing) {
+        None => Ok(()),
+        Some(id) => Err(TransactionError::RelationMissing {
+            table: from.schema().name.clone(),
+            field: relation.from_field.clone(),
+            target: relation.to_table.clone(),
+            id,
+        }),
+    }
+}
+
+fn existing<'s>(current: &'s Snapshot, table: &str) -> Result<TableView<'s>, TransactionError> {
+    let missing = || SchemaError::TableNotFound {
+        table: table.to_owned(),
+    };
+    Ok(current.table_by_name(table).ok_or_else(missing)?)
+}

@@ -1,0 +1,139 @@
+//! The changes of one transaction to one table.
+
+use crate::{
+    schema::{FieldMask, Name, RecordId},
+    storage::{
+        Change, ChangeList, Draft, Overlay, SlotBytes, Snapshot, StagedTree, StorageError,
+        TableVersion, TableView, write_records,
+    },
+};
+
+use super::TransactionError;
+
+/// The changes of one transaction to one table, which nobody else sees.
+#[derive(Debug)]
+pub struct StagingBuffer {
+    pub(super) slot: usize,
+    table_name: Name,
+    pub(super) staged: StagedTree,
+    pub(super) changes: ChangeList,
+    /// Whether a pass may have changed any record.
+    pub(super) passed: bool,
+    /// The records whose indexed fields a pass may have changed.
+    pub(super) noted: Vec<RecordId>,
+    /// Records with these changes.
+    pub(super) records: u64,
+    /// The highest id before the first that this transaction took, and how many it took.
+    pub(super) provisional_ids: Option<(u64, u64)>,
+}
+
+impl StagingBuffer {
+    /// No changes yet to the table in this slot.
+    pub(super) fn new(base: &Snapshot, slot: usize, number: u64) -> Option<Self> {
+        let table = base.table_in(slot)?;
+        Some(Self {
+            slot,
+            table_name: table.schema().name.clone(),
+            staged: Draft::stage(base, slot, number)?,
+            changes: ChangeList::default(),
+            passed: false,
+            noted: Vec::new(),
+            records: table.len(),
+            provisional_ids: None,
+        })
+    }
+
+    /// The table's name.
+    pub fn table_name(&self) -> &Name {
+        &self.table_name
+    }
+
+    /// What was done to which record; passes over all records are not listed.
+    pub fn changes(&self) -> &[Change] {
+        self.changes.as_slice()
+    }
+
+    /// The table as its base has it, with these changes.
+    pub(super) fn buffer<'t>(&'t self, base: TableView<'t>) -> TableView<'t> {
+        let overlay = Overlay {
+            changes: self.changes.as_slice(),
+            noted: &self.noted,
+        };
+        base.staged(&self.staged, self.records, overlay)
+    }
+
+    /// Adds a record under a new id: `write` gets its bytes, all of which it writes.
+    pub(super) fn stage_create(
+        &mut self,
+        table: &TableVersion,
+        provisional: bool,
+        write: impl FnOnce(&mut [u8]),
+    ) -> Result<RecordId, StorageError> {
+        let id = match provisional {
+            false => table.shared.next_id(),
+            true => {
+                let (last, taken) = self
+                    .provisional_ids
+                    .get_or_insert_with(|| (table.shared.last_id(), 0));
+                *taken += 1;
+                RecordId::MIN.saturating_add(*last + *taken - 1)
+            }
+        };
+        write(self.staged.insert(id)?);
+        self.records += 1;
+        self.changes.add(Change::Create { id });
+        Ok(id)
+    }
+
+    /// Hands a record to `write`, which says which fields it wrote.
+    pub(super) fn stage_update<R>(
+        &mut self,
+        id: RecordId,
+        write: impl FnOnce(&mut SlotBytes<'_>) -> (FieldMask, R),
+    ) -> Result<R, TransactionError> {
+        let Some(mut bytes) = self.staged.update(id)? else {
+            return Err(self.not_found(id));
+        };
+        let (fields, result) = write(&mut bytes);
+        if !fields.is_empty() {
+            self.changes.add(Change::Update { id, fields });
+        }
+        Ok(result)
+    }
+
+    /// Marks a record deleted.
+    pub(super) fn stage_delete(&mut self, id: RecordId) -> Result<(), TransactionError> {
+        if !self.staged.remove(id)? {
+            return Err(self.not_found(id));
+        }
+        self.records -= 1;
+        self.changes.add(Change::Delete { id });
+        Ok(())
+    }
+
+    /// Hands every record to `change`, on all cores.
+    pub(super) fn stage_pass(
+        &mut self,
+        table: &TableVersion,
+        change: &(impl Fn(RecordId, &mut SlotBytes<'_>) + Sync),
+    ) -> Result<(), StorageError> {
+        self.passed = true;
+        self.noted
+            .extend(write_records(&mut self.staged, &table.indexes, change)?);
+        self.noted.sort_unstable();
+        self.noted.dedup();
+        Ok(())
+    }
+
+    /// Whether it changes nothing.
+    pub(super) fn is_empty(&self) -> bool {
+        self.changes.is_empty() && !self.passed
+    }
+
+    pub(super) fn not_found(&self, id: RecordId) -> TransactionError {
+        TransactionError::RecordNotFound {
+            table: self.table_name.clone(),
+            id,
+        }
+    }
+}

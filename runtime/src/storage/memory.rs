@@ -167,14 +167,11 @@ impl Arena {
         self.lock().free.extend(blocks.rev());
     }
 
-    /// Makes room for at least `blocks` more without a further chunk.
-    pub(super) fn reserve(&self, blocks: usize) -> Result<(), StorageError> {
+    /// Doubles the number of blocks at least.
+    pub(super) fn grow(&self) -> Result<(), StorageError> {
         let mut state = self.lock();
-        let ready = state.free.len() + state.fresh.as_ref().map_or(0, |fresh| fresh.left);
-        if blocks > ready {
-            self.add_chunk(&mut state, blocks - ready)?;
-        }
-        Ok(())
+        let blocks = state.bytes / self.block_bytes;
+        self.add_chunk(&mut state, blocks.max(1))
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {

@@ -132,7 +132,6 @@ impl TableVersion {
 
     /// Doubles the capacity at least, without moving a record.
     pub(crate) fn grow(&self) -> Result<(), StorageError> {
-        let pages = &self.shared.memory.pages;
-        pages.reserve(pages.block_count().max(1))
+        self.shared.memory.pages.grow()
     }
 }

@@ -82,6 +82,11 @@ impl LeafNode {
         pages: [PageEntry::NONE; LEAF_PAGES],
     };
 
+    /// The same node under another stamp.
+    pub(super) fn with_stamp(self, stamp: u64) -> Self {
+        Self { stamp, ..self }
+    }
+
     /// The leaf in a block.
     ///
     /// # Safety
@@ -116,6 +121,11 @@ impl InnerNode {
         reserved: [0; 7],
         children: [None; FANOUT],
     };
+
+    /// The same node under another stamp.
+    pub(super) fn with_stamp(self, stamp: u64) -> Self {
+        Self { stamp, ..self }
+    }
 
     /// The inner node in a block.
     ///

@@ -190,10 +190,7 @@ impl StagedTree {
     fn grow_to(&mut self, leaf: u64) -> Result<(), StorageError> {
         while leaf >= Tree::leaf_room(self.tree.height) {
             if let Some(root) = self.tree.root {
-                let mut node = InnerNode {
-                    stamp: self.stamp,
-                    ..InnerNode::EMPTY
-                };
+                let mut node = InnerNode::EMPTY.with_stamp(self.stamp);
                 node.children[0] = Some(root);
                 self.tree.root = Some(self.new_inner(node)?);
             }
@@ -224,14 +221,8 @@ impl StagedTree {
     fn node_for_write(&mut self, old: Option<Block>, level: u32) -> Result<Block, StorageError> {
         let Some(old) = old else {
             return match level {
-                0 => self.new_leaf(LeafNode {
-                    stamp: self.stamp,
-                    ..LeafNode::EMPTY
-                }),
-                _ => self.new_inner(InnerNode {
-                    stamp: self.stamp,
-                    ..InnerNode::EMPTY
-                }),
+                0 => self.new_leaf(LeafNode::EMPTY.with_stamp(self.stamp)),
+                _ => self.new_inner(InnerNode::EMPTY.with_stamp(self.stamp)),
             };
         };
         if level == 0 {
@@ -240,10 +231,7 @@ impl StagedTree {
             if node.stamp == self.stamp {
                 return Ok(old);
             }
-            let new = self.new_leaf(LeafNode {
-                stamp: self.stamp,
-                ..node
-            })?;
+            let new = self.new_leaf(node.with_stamp(self.stamp))?;
             self.retire_one(old, Side::Node, node.stamp);
             return Ok(new);
         }
@@ -252,10 +240,7 @@ impl StagedTree {
         if node.stamp == self.stamp {
             return Ok(old);
         }
-        let new = self.new_inner(InnerNode {
-            stamp: self.stamp,
-            ..node
-        })?;
+        let new = self.new_inner(node.with_stamp(self.stamp))?;
         self.retire_one(old, Side::Node, node.stamp);
         Ok(new)
     }

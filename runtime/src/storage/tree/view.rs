@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     schema::{Record, RecordId},
-    storage::{cast::record_at, memory::Block},
+    storage::cast::record_at,
 };
 
 /// A tree that can be read for `'s`.
@@ -216,8 +216,8 @@ impl<'s> Page<'s> {
     }
 
     /// Where the page lies: equal addresses and stamps mean equal bytes.
-    pub(crate) fn identity(&self) -> (Option<Block>, u64) {
-        (Block::from_ptr(self.entry.page), self.entry.stamp)
+    pub(crate) fn identity(&self) -> (usize, u64) {
+        (self.entry.page.addr(), self.entry.stamp)
     }
 
     /// Bits and addresses of the live records.

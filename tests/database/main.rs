@@ -1,0 +1,6 @@
+//! The database in process: records, transactions, relations and ticks.
+
+mod records;
+mod relations;
+mod snapshots;
+mod transactions;

@@ -1,1 +1,145 @@
-//! Macros.
+//! The macros of [tickbase](https://docs.rs/tickbase): tables from structs, types from enums and
+//! structs, procedures from functions.
+//!
+//! Use them through `tickbase`, which exports them and all that their code refers to. Each of them
+//! reads the tokens, makes a model of what they say, checks it, and writes code, a file each. All
+//! faults of an item are reported at once, each at its token.
+
+mod attributes;
+mod errors;
+mod field_type;
+mod names;
+mod procedure;
+mod table;
+mod tokens;
+
+use proc_macro::TokenStream;
+
+/// Makes a table of a struct with named fields.
+///
+/// ```ignore
+/// use tickbase::{FieldHandle, Id, Text, table};
+///
+/// /// Where flights start and end.
+/// #[table]
+/// #[derive(Debug)]
+/// struct Airport {
+///     #[key]
+///     code: Text<4>,
+///     position: [f64; 2],
+/// }
+///
+/// #[table(name = "flights")]
+/// struct Flight {
+///     /// What the pilot says.
+///     #[unique]
+///     callsign: Text<8>,
+///     #[references(Airport)]
+///     destination: Option<Id<Airport>>,
+///     altitude: f32,
+/// }
+///
+/// const ALTITUDE: FieldHandle<Flight, f32> = Flight::fields().altitude;
+/// ```
+///
+/// The struct becomes `repr(C)`, `Clone` and `Copy`, and implements `tickbase::Record`. Each of its
+/// fields must be a `tickbase::FieldType`. Doc comments go into the catalog.
+///
+/// `fields()` gives a `FlightFields` with a handle for each field, as visible as the field itself,
+/// that knows name, place, offset and type; it may be called in constants.
+///
+/// # Keys
+/// - `name = "…"`: the table's name; without it, that of the struct in snake case. Names of tables
+///   and fields are a lower-case letter, then up to 62 lower-case letters, digits and underscores.
+///
+/// # Attributes of fields
+/// - `#[key]`: no two records have the same value, and it is what people know a record by. At most
+///   one field has it.
+/// - `#[unique]`: no two records have the same value.
+/// - `#[references(Table)]`: the field holds ids of records of that table, and only of such as are
+///   there. Its type is `Id<Table>` or `Option<Id<Table>>`.
+///
+/// # Errors
+/// No field may be called `id`, since every record has one; the struct has no parameters and no
+/// `repr` besides `C`; its fields stand under no `cfg`. A record has at most 64 KiB and an alignment
+/// of at most 64, and the machine is little-endian.
+///
+/// Write `#[table]` above `#[derive(…)]`: it adds `Clone` and `Copy` where the derives below it do
+/// not have them, and cannot see those above.
+#[proc_macro_attribute]
+pub fn table(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    table::table(arguments.into(), item.into()).into()
+}
+
+/// Makes a type that fields can have of an enum without fields, or of a struct.
+///
+/// ```ignore
+/// use tickbase::FieldType;
+///
+/// #[derive(Clone, Copy, FieldType)]
+/// #[repr(u8)]
+/// enum Phase {
+///     Parked,
+///     Taxi,
+///     Airborne = 10,
+/// }
+///
+/// #[derive(Clone, Copy, FieldType)]
+/// #[repr(C)]
+/// #[field_type(name = "place")]
+/// struct Position {
+///     latitude: f64,
+///     longitude: f64,
+/// }
+/// ```
+///
+/// An enum is `#[repr(u8)]` and is stored as one byte; outside, its variants go by their names as
+/// written in Rust. A struct is `#[repr(C)]` and is stored as its fields, which must be
+/// `tickbase::FieldType` themselves. Both must be `Copy` and have no parameters.
+///
+/// `#[field_type(name = "…")]` gives the type's name, by which the catalog knows it; without it,
+/// that is the name of the item in snake case. The names of built-in types are taken.
+#[proc_macro_derive(FieldType, attributes(field_type))]
+pub fn field_type(item: TokenStream) -> TokenStream {
+    field_type::field_type(item.into()).into()
+}
+
+/// Makes a procedure of a function.
+///
+/// ```ignore
+/// use tickbase::{Id, TransactionHandle, procedure};
+///
+/// /// Sends a flight elsewhere.
+/// #[procedure]
+/// fn divert(
+///     tx: &mut TransactionHandle,
+///     flight: Id<Flight>,
+///     to: Id<Airport>,
+/// ) -> tickbase::Result<()> {
+///     tx.update(flight, |flight| flight.destination = Some(to))
+/// }
+///
+/// #[procedure(every = 60)]
+/// fn report(tx: &mut TransactionHandle) -> tickbase::Result<()> {
+///     Ok(())
+/// }
+/// ```
+///
+/// The function stays what it is. Beside it comes a type of the same name, which registers it:
+/// `builder.procedure::<divert>()`. Its first parameter is the transaction. The others are its
+/// arguments, given by name from outside: types that fields can have, `String`, `Vec<T>` of types
+/// that fields can have, `Option<Id<T>>`, or `tickbase::Value`. It returns a `Result` of anything that
+/// serde can serialize.
+///
+/// # Keys
+/// - `every = 60`: it runs by itself in every tick whose number is a multiple of this, and has no
+///   arguments.
+/// - `name = "…"`: its name; without it, that of the function.
+///
+/// # Errors
+/// The function is not `async`, which this version does not support yet, nor `const`, `unsafe`,
+/// `extern` or generic.
+#[proc_macro_attribute]
+pub fn procedure(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    procedure::procedure(arguments.into(), item.into()).into()
+}

@@ -1,0 +1,44 @@
+//! What a function says about its procedure.
+
+use proc_macro2::Ident;
+use syn::{Attribute, Type, Visibility};
+
+use crate::names::Name;
+
+/// A procedure as its function declares it.
+pub(super) struct Procedure {
+    /// The function.
+    pub(super) ident: Ident,
+    /// Who may name it, and so who may name its type.
+    pub(super) visibility: Visibility,
+    /// The `cfg`s that the function stands under.
+    pub(super) cfgs: Vec<Attribute>,
+    /// The procedure's name.
+    pub(super) name: Name,
+    /// What it does, in words.
+    pub(super) documentation: String,
+    /// It runs in every tick whose number is a multiple of this.
+    pub(super) every: Option<u32>,
+    /// What the function takes and gives; none where a fault keeps it from being called.
+    pub(super) call: Option<Call>,
+}
+
+/// How the function is called.
+pub(super) struct Call {
+    /// The type of the parameter that takes the transaction.
+    pub(super) transaction: Type,
+    /// The parameters behind it.
+    pub(super) parameters: Vec<Parameter>,
+    /// What it returns.
+    pub(super) output: Type,
+}
+
+/// One parameter.
+pub(super) struct Parameter {
+    /// Its name.
+    pub(super) name: Name,
+    /// Its type.
+    pub(super) ty: Type,
+    /// Whether it takes what belongs to the caller.
+    pub(super) borrows: bool,
+}

@@ -1,0 +1,165 @@
+//! `#[table]`: from a struct to a table.
+//!
+//! The struct is always given back, also where it has faults, and with them as much of the rest as
+//! can be made, so that one fault does not look like twenty.
+
+mod check;
+mod expand;
+mod model;
+mod read;
+
+use proc_macro2::TokenStream;
+use quote::quote;
+use syn::DeriveInput;
+
+use crate::errors::Errors;
+
+/// What stands in the place of the struct.
+pub(crate) fn table(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    let mut errors = Errors::default();
+    let code = translate(arguments, item, &mut errors);
+    quote!(#code #errors)
+}
+
+fn translate(arguments: TokenStream, item: TokenStream, errors: &mut Errors) -> TokenStream {
+    let Ok(mut parsed) = syn::parse2::<DeriveInput>(item.clone()) else {
+        let first = item.clone().into_iter().next();
+        errors.at(first, "`#[table]` stands on a struct with named fields");
+        return item;
+    };
+    let table = read::read(arguments, &mut parsed, errors);
+    match table.filter(|table| check::check(table, errors)) {
+        Some(table) => {
+            read::complete(&mut parsed);
+            let code = expand::expand(&table);
+            quote!(#parsed #code)
+        }
+        None => quote!(#parsed),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::errors::testing::{assert_faults, assert_is_self_contained, tokens};
+
+    fn translated(arguments: &str, item: &str) -> (String, TokenStream, Errors) {
+        let mut errors = Errors::default();
+        let code = translate(tokens(arguments), tokens(item), &mut errors);
+        (code.to_string(), code, errors)
+    }
+
+    fn assert_refused(arguments: &str, item: &str, faults: &[(&str, &str)]) {
+        assert_faults(&translated(arguments, item).2, faults);
+    }
+
+    const FLIGHT: &str = "/// A flight.
+        #[derive(Debug, Clone)]
+        pub struct Flight {
+            /// What the pilot says.
+            #[key] pub callsign: Text<8>,
+            #[references(Airport)] to: Option<Id<Airport>>,
+            r#type: u8,
+        }";
+
+    #[test]
+    fn a_struct_comes_back_without_our_attributes_and_as_plain_data() {
+        let (text, code, errors) = translated("", FLIGHT);
+        assert_faults(&errors, &[]);
+        assert_is_self_contained(&code);
+        let head = "# [derive (:: core :: marker :: Copy)] # [repr (C)] # [doc = \" A flight.\"] \
+                    # [derive (Debug , Clone)] pub struct Flight";
+        assert!(text.starts_with(head), "{text}");
+        assert!(
+            !text.contains("# [key]") && !text.contains("# [references"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn names_and_documentation_reach_the_definition() {
+        let (text, ..) = translated("name = \"flights\"", FLIGHT);
+        for part in [
+            "const NAME : & 'static :: core :: primitive :: str = \"flights\"",
+            "(types , \"callsign\" , true , \"What the pilot says.\")",
+            "(types , \"type\" , false , \"\")",
+            "relation :: < Airport > (\"flights\" , \"to\")",
+            "table_reference :: < Option < Id < Airport > > , Airport > ()",
+            "# [doc = \"What the pilot says.\\n\\nIts type is `Text<8>`.\"] pub callsign",
+            "# [doc = \"The field `type`.\\n\\nIts type is `u8`.\"] r#type",
+            "pub const fn fields () -> FlightFields",
+        ] {
+            assert!(text.contains(part), "{part} is not in {text}");
+        }
+    }
+
+    #[test]
+    fn several_faults_are_told_at_once_and_the_table_is_made_all_the_same() {
+        let item = "struct Flight { id: u64, #[key] _tail: u8, #[key] #[unqiue] to: u8 }";
+        let faults = [
+            ("nmae", "did you mean `name`?"),
+            ("unqiue", "did you mean `unique`?"),
+            ("key", "at most one `#[key]`"),
+            ("id", "has its `id` already"),
+            ("_tail", "lower-case letter"),
+        ];
+        let (text, code, errors) = translated("nmae = \"x\"", item);
+        assert_faults(&errors, &faults);
+        assert_is_self_contained(&code);
+        assert!(text.contains("Record for Flight"));
+    }
+
+    #[test]
+    fn what_is_no_struct_with_named_fields_is_refused_and_comes_back_as_it_was() {
+        for (item, at, message) in [
+            ("struct A < T > { x : T }", "< T >", "no parameters"),
+            ("struct A (u8) ;", "(u8)", "have names"),
+            ("struct A ;", "A", "has fields"),
+            ("struct A { }", "A", "at least one field"),
+            ("enum A { X }", "enum", "FieldType"),
+            ("union A { x : u8 }", "union", "stands on a struct"),
+            ("fn a () { }", "fn", "stands on a struct"),
+        ] {
+            let (text, _, errors) = translated("", item);
+            assert_faults(&errors, &[(at, message)]);
+            assert_eq!(
+                text.replace("A(", "A ("),
+                tokens(item).to_string().replace("A(", "A (")
+            );
+        }
+    }
+
+    #[test]
+    fn a_type_that_reaches_outside_the_record_is_refused_with_what_to_write() {
+        for (ty, at, message) in [
+            ("&'static str", "&'static str", "Text<N>"),
+            ("String", "String", "Text<N>"),
+            ("Option<std::vec::Vec<u8>>", "std::vec::Vec<u8>", "[T; N]"),
+            ("[Box<u8>; 2]", "Box<u8>", "the type that is inside"),
+            ("HashMap<u8, u8>", "HashMap<u8, u8>", "their own table"),
+        ] {
+            assert_refused("", &format!("struct A {{ x: {ty} }}"), &[(at, message)]);
+        }
+        assert_refused("", "struct A { x: Box, y: Vec }", &[]);
+    }
+
+    #[test]
+    fn attributes_that_say_too_much_or_too_little_are_refused() {
+        let item = "#[repr(C, packed)] #[cfg_attr(x, repr(align(2)))] struct A {
+            #[cfg(x)] a: u8,
+            #[key(a)] #[key] b: u8,
+            #[unique] #[references] c: u8,
+            #[references(A)] #[references(B)] d: Id<A>,
+        }";
+        let faults = [
+            ("packed", "which `#[table]` adds"),
+            ("repr", "in every build"),
+            ("#[cfg(x)]", "in every build"),
+            ("#[key(a)]", "takes no arguments"),
+            ("#[key]", "stands twice"),
+            ("#[references]", "say which table"),
+            ("#[references(B)]", "refers to one table"),
+        ];
+        assert_refused("", item, &faults);
+    }
+}

@@ -1,0 +1,18 @@
+use tickbase::{TransactionHandle, procedure};
+
+struct Opaque;
+
+#[procedure]
+fn nothing(_tx: &mut TransactionHandle) {}
+
+#[procedure]
+fn plain(_tx: &mut TransactionHandle) -> u32 {
+    1
+}
+
+#[procedure]
+fn opaque(_tx: &mut TransactionHandle) -> Result<Opaque, String> {
+    Ok(Opaque)
+}
+
+fn main() {}

@@ -1,0 +1,107 @@
+//! Small databases for the tests of this layer.
+
+use std::{io, sync::Arc};
+
+use super::{DiskFile, Opened, PersistenceError, fake_disk::FakeDisk, open};
+use crate::{
+    schema::{
+        Catalog, FieldDefinition, Name, OnDelete, RelationDefinition, TableDefinition, TypeRegistry,
+    },
+    storage::{LoadedTable, Snapshot},
+};
+
+/// A file in memory.
+#[derive(Debug, Default)]
+pub(super) struct MemoryFile {
+    pub(super) bytes: Vec<u8>,
+}
+
+impl DiskFile for MemoryFile {
+    fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        let (start, end) = (offset as usize, offset as usize + bytes.len());
+        self.bytes.resize(self.bytes.len().max(end), 0);
+        self.bytes[start..end].copy_from_slice(bytes);
+        Ok(())
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+pub(super) fn definition(name: &str, fields: &[(&str, &str)]) -> TableDefinition {
+    let field =
+        |(name, type_id): &(&str, &str)| FieldDefinition::new(Name::new(name).unwrap(), *type_id);
+    TableDefinition {
+        name: Name::new(name).unwrap(),
+        fields: fields.iter().map(field).collect(),
+        relations: Vec::new(),
+        documentation: format!("Every {name} there is."),
+    }
+}
+
+pub(super) fn relation(from_table: &str, from_field: &str, to_table: &str) -> RelationDefinition {
+    RelationDefinition {
+        name: None,
+        from_table: from_table.to_owned(),
+        from_field: from_field.to_owned(),
+        to_table: to_table.to_owned(),
+        to_field: "id".to_owned(),
+        on_delete: OnDelete::Restrict,
+    }
+}
+
+/// Tables `airport` (8 bytes) and `gate` (4 bytes, the second padding), with ids 1 and 2.
+pub(super) fn gates() -> Catalog {
+    let mut catalog = Catalog::default();
+    let airport = definition("airport", &[("runways", "u64")]);
+    catalog.create_table(&airport).unwrap();
+    let gate = definition("gate", &[("level", "u8"), ("number", "u16")]);
+    catalog.create_table(&gate).unwrap();
+    catalog
+}
+
+/// A name, records by their ids, the last id, and the version of the last change.
+pub(super) type Table<'a> = (&'a str, &'a [(u64, Vec<u8>)], u64, u64);
+
+pub(super) fn snapshot(version: u64, catalog: &Catalog, tables: &[Table<'_>]) -> Snapshot {
+    use crate::storage::StubTable;
+    let table = |schema: &Arc<crate::schema::TableSchema>| {
+        let given = tables.iter().find(|table| schema.name == *table.0);
+        StubTable {
+            schema: Arc::clone(schema),
+            records: given
+                .map(|t| t.1.iter().cloned().collect())
+                .unwrap_or_default(),
+            last_id: given.map_or(0, |t| t.2),
+            changed_at: given.map_or(0, |t| t.3),
+        }
+    };
+    Snapshot {
+        version,
+        tick: version * 10,
+        catalog: Arc::new(catalog.clone()),
+        tables: Arc::new(catalog.tables().map(table).collect()),
+    }
+}
+
+/// What a loaded table holds: its name, its records, and its last id.
+pub(super) type Contents = (String, Vec<(u64, Vec<u8>)>, u64);
+
+pub(super) fn contents(loaded: &LoadedTable) -> Contents {
+    let table = &loaded.table;
+    let records = table.records.iter().map(|(id, r)| (*id, r.clone()));
+    (
+        table.schema.name.to_string(),
+        records.collect(),
+        table.last_id,
+    )
+}
+
+pub(super) fn contents_of(opened: &Opened) -> Vec<Contents> {
+    opened.tables.iter().map(contents).collect()
+}
+
+pub(super) fn open_fake(disk: &FakeDisk) -> Result<Opened, PersistenceError> {
+    open(Arc::new(disk.clone()), TypeRegistry::default())
+}

@@ -227,47 +227,16 @@ fn kept(entry: &TableEntry) -> Contents {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::{
         persistence::{
             fake_disk::{FakeDisk, Fault},
-            testing::{Contents, contents_of, definition, gates, open_fake, relation, snapshot},
+            testing::{
+                airports, contents_of, definition, flushed, gates, open_fake, relation, snapshot,
+                state, state_contents,
+            },
         },
         schema::Catalog,
     };
-
-    fn airports(runways: u8) -> Vec<(u64, Vec<u8>)> {
-        (1..4).map(|id| (id, vec![runways; 8])).collect()
-    }
-
-    /// Gates of level 9 and airports with as many runways as the version says.
-    fn state(version: u64) -> Snapshot {
-        let gates_of = [(70, vec![9, 0, 1, 0]), (71, vec![9, 0, 2, 0])];
-        let airports = airports(version as u8);
-        let tables = [
-            ("airport", &airports[..], 3, version),
-            ("gate", &gates_of[..], 80 + version, 1),
-        ];
-        snapshot(version, &gates(), &tables)
-    }
-
-    fn state_contents(version: u64) -> Vec<Contents> {
-        vec![
-            ("airport".to_owned(), airports(version as u8), 3),
-            (
-                "gate".to_owned(),
-                vec![(70, vec![9, 0, 1, 0]), (71, vec![9, 0, 2, 0])],
-                80 + version,
-            ),
-        ]
-    }
-
-    fn flushed(version: u64) -> (FakeDisk, Store) {
-        let disk = FakeDisk::default();
-        let mut store = open_fake(&disk).unwrap().store;
-        store.flush(&state(version)).unwrap();
-        (disk, store)
-    }
 
     #[test]
     fn records_and_ids_are_restored_even_where_the_highest_were_deleted() {
@@ -402,69 +371,5 @@ mod tests {
             .write_schema_only(&snapshot(3, &catalog, &tables))
             .unwrap();
         assert_eq!((written.version, written.tables), (3, 1));
-    }
-
-    /// Which of two states a disk holds; anything else is a failure.
-    fn version_on(disk: &FakeDisk, context: &str) -> u64 {
-        let opened = open_fake(disk).unwrap_or_else(|error| panic!("{context}: {error}"));
-        assert_eq!(
-            contents_of(&opened),
-            state_contents(opened.version),
-            "{context}"
-        );
-        opened.version
-    }
-
-    #[test]
-    fn whatever_fails_in_a_flush_the_former_set_or_the_new_one_can_be_opened() {
-        let kinds: [fn(u64) -> Fault; 3] = [Fault::Once, Fault::OnceDone, Fault::From];
-        for kind in kinds {
-            for number in 0.. {
-                let (disk, mut store) = flushed(2);
-                disk.set_fault(kind(number));
-                let result = store.flush(&state(3));
-                let operations = disk.operations();
-                let context = format!("{:?}", kind(number));
-                for disk in [disk.after_kill(), disk.after_power_cut()] {
-                    let version = version_on(&disk, &context);
-                    assert!(version == 2 || version == 3, "{context}");
-                    assert!(
-                        version == 3 || result.is_err(),
-                        "{context}: was told to be durable"
-                    );
-                    // What a start found must stay, although it removed files.
-                    assert_eq!(version_on(&disk.after_power_cut(), &context), version);
-                }
-
-                disk.set_fault(Fault::None);
-                let again = store.flush(&state(3)).unwrap();
-                assert_eq!(again.version, 3);
-                for disk in [disk.after_kill(), disk.after_power_cut()] {
-                    assert_eq!(version_on(&disk, &context), 3);
-                }
-                store.flush(&state(4)).unwrap();
-                assert_eq!(disk.files().len(), 6, "{context}: {:?}", disk.files());
-                if number >= operations {
-                    assert!(number > 10 && result.is_ok());
-                    break;
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn repeated_failures_leave_no_files_behind() {
-        let (disk, mut store) = flushed(2);
-        disk.set_fault(Fault::None);
-        store.flush(&state(3)).unwrap();
-        let all = disk.operations();
-        for number in (0..all).chain(0..all) {
-            disk.set_fault(Fault::Once(number));
-            let _ = store.flush(&state(4 + number));
-            assert!(disk.files().len() <= 12, "{:?}", disk.files());
-        }
-        disk.set_fault(Fault::None);
-        store.flush_always(&state(99)).unwrap();
-        assert_eq!(disk.files().len(), 6, "{:?}", disk.files());
     }
 }

@@ -21,6 +21,8 @@
 //! - Damage is refused with the file, the place and what to do, never skipped.
 //! - A failed write leaves the former set current, and blocks nothing.
 
+#[cfg(test)]
+mod crash_tests;
 mod data_file;
 mod disk;
 mod error;

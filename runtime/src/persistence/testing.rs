@@ -2,7 +2,7 @@
 
 use std::{io, sync::Arc};
 
-use super::{DiskFile, Opened, PersistenceError, fake_disk::FakeDisk, open};
+use super::{DiskFile, Opened, PersistenceError, Store, fake_disk::FakeDisk, open};
 use crate::{
     schema::{
         Catalog, FieldDefinition, Name, OnDelete, RelationDefinition, TableDefinition, TypeRegistry,
@@ -104,4 +104,37 @@ pub(super) fn contents_of(opened: &Opened) -> Vec<Contents> {
 
 pub(super) fn open_fake(disk: &FakeDisk) -> Result<Opened, PersistenceError> {
     open(Arc::new(disk.clone()), TypeRegistry::default())
+}
+
+pub(super) fn airports(runways: u8) -> Vec<(u64, Vec<u8>)> {
+    (1..4).map(|id| (id, vec![runways; 8])).collect()
+}
+
+/// Gates of level 9 and airports with as many runways as the version says.
+pub(super) fn state(version: u64) -> Snapshot {
+    let gates_of = [(70, vec![9, 0, 1, 0]), (71, vec![9, 0, 2, 0])];
+    let airports = airports(version as u8);
+    let tables = [
+        ("airport", &airports[..], 3, version),
+        ("gate", &gates_of[..], 80 + version, 1),
+    ];
+    snapshot(version, &gates(), &tables)
+}
+
+pub(super) fn state_contents(version: u64) -> Vec<Contents> {
+    vec![
+        ("airport".to_owned(), airports(version as u8), 3),
+        (
+            "gate".to_owned(),
+            vec![(70, vec![9, 0, 1, 0]), (71, vec![9, 0, 2, 0])],
+            80 + version,
+        ),
+    ]
+}
+
+pub(super) fn flushed(version: u64) -> (FakeDisk, Store) {
+    let disk = FakeDisk::default();
+    let mut store = open_fake(&disk).unwrap().store;
+    store.flush(&state(version)).unwrap();
+    (disk, store)
 }

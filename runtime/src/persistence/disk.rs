@@ -17,7 +17,7 @@ use super::FileBytes;
 /// It promises what a POSIX disk promises and no more: written bytes survive a power cut once
 /// [`DiskFile::sync`] returned, and names (made, renamed, removed) once [`sync_dir`](Self::sync_dir)
 /// of their folder did.
-pub trait Disk: fmt::Debug + Send + Sync + 'static {
+pub(crate) trait Disk: fmt::Debug + Send + Sync + 'static {
     /// Where the folder is, for messages.
     fn folder(&self) -> &Path;
 
@@ -57,7 +57,7 @@ pub trait Disk: fmt::Debug + Send + Sync + 'static {
 }
 
 /// A file that is being written.
-pub trait DiskFile: fmt::Debug + Send {
+pub(crate) trait DiskFile: fmt::Debug + Send {
     /// Writes all of `bytes` at `offset`.
     fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()>;
 
@@ -68,13 +68,13 @@ pub trait DiskFile: fmt::Debug + Send {
 
 /// A folder of the file system.
 #[derive(Clone, Debug)]
-pub struct RealDisk {
+pub(crate) struct RealDisk {
     folder: PathBuf,
 }
 
 impl RealDisk {
     /// The folder at `folder`, which need not exist yet.
-    pub fn new(folder: impl Into<PathBuf>) -> Self {
+    pub(crate) fn new(folder: impl Into<PathBuf>) -> Self {
         Self {
             folder: folder.into(),
         }

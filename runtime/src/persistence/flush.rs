@@ -22,20 +22,26 @@ impl Store {
     ///
     /// A table changed where its [`changed_at`](TableView::changed_at) is above the version of the
     /// last flush, so a database that was opened must go on from the version it was opened at.
-    pub fn flush(&mut self, snapshot: &Snapshot) -> Result<Written, PersistenceError> {
+    pub(crate) fn flush(&mut self, snapshot: &Snapshot) -> Result<Written, PersistenceError> {
         self.write_all(snapshot, false)
     }
 
     /// A [`flush`](Self::flush) that writes `schema.json` even where only the tick is new: the
     /// last one of a clean stop.
-    pub fn flush_always(&mut self, snapshot: &Snapshot) -> Result<Written, PersistenceError> {
+    pub(crate) fn flush_always(
+        &mut self,
+        snapshot: &Snapshot,
+    ) -> Result<Written, PersistenceError> {
         self.write_all(snapshot, true)
     }
 
     /// Writes only the catalog of `snapshot`, for a change that made or dropped a table: the
     /// others keep the records of the last flush. Where these would not fit the catalog, since
     /// fields changed or a relation is new, this is a flush.
-    pub fn write_schema_only(&mut self, snapshot: &Snapshot) -> Result<Written, PersistenceError> {
+    pub(crate) fn write_schema_only(
+        &mut self,
+        snapshot: &Snapshot,
+    ) -> Result<Written, PersistenceError> {
         if snapshot.version() < self.catalog_version {
             return Ok(self.nothing_written());
         }
@@ -244,7 +250,7 @@ mod tests {
         drop(store);
         let opened = open_fake(&disk).unwrap();
         assert_eq!(contents_of(&opened), state_contents(2));
-        assert_eq!((opened.version, opened.tick, opened.is_new), (2, 20, false));
+        assert_eq!((opened.version, opened.tick), (2, 20));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::{fmt, io, ops::Deref, os::fd::AsRawFd};
 use memmap2::{Advice, Mmap, MmapOptions};
 
 /// The bytes of a file, or bytes that stand for them on a test disk.
-pub struct FileBytes(Inner);
+pub(crate) struct FileBytes(Inner);
 
 enum Inner {
     Mapped(Mmap),

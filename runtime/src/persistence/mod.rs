@@ -39,12 +39,15 @@ mod store;
 mod testing;
 mod worker;
 
-pub use disk::{Disk, DiskFile, RealDisk};
+pub(crate) use disk::RealDisk;
 pub use error::PersistenceError;
-pub use mapping::FileBytes;
-pub use recovery::{Opened, open};
-pub use store::{Store, Written};
-pub use worker::{Done, Elapsed, FlushSummary, PersistenceHandle};
+pub(crate) use recovery::open;
+pub(crate) use store::Store;
+pub(crate) use worker::{FlushSummary, PersistenceHandle};
+
+use disk::{Disk, DiskFile};
+use mapping::FileBytes;
+use store::Written;
 
 const SCHEMA_FILE: &str = "schema.json";
 const SCHEMA_TEMPORARY: &str = "schema.json.tmp";

@@ -14,24 +14,22 @@ use super::{
 };
 use crate::{
     schema::{Catalog, TableSchema, TypeRegistry},
-    storage::{LoadedTable, TableLoader},
+    storage::{LoadedTable, MemoryAccount, TableLoader},
 };
 
 /// A database as it is on disk.
 #[derive(Debug)]
-pub struct Opened {
+pub(crate) struct Opened {
     /// The folder, locked.
-    pub store: Store,
+    pub(crate) store: Store,
     /// The types, tables and relations. No table is bound to a struct yet.
-    pub catalog: Catalog,
+    pub(crate) catalog: Catalog,
     /// The records of every table of the catalog.
-    pub tables: Vec<LoadedTable>,
+    pub(crate) tables: Vec<LoadedTable>,
     /// The version that they are of; the database goes on from here.
-    pub version: u64,
+    pub(crate) version: u64,
     /// The tick that they are of.
-    pub tick: u64,
-    /// Whether the folder held no database before.
-    pub is_new: bool,
+    pub(crate) tick: u64,
 }
 
 /// Opens the database in the folder of `disk`, or makes an empty one.
@@ -43,7 +41,11 @@ pub struct Opened {
 /// [`Locked`](PersistenceError::Locked) where the folder is in use;
 /// [`Missing`](PersistenceError::Missing) and [`Corrupt`](PersistenceError::Corrupt) where a file is
 /// not there or not what was written, and then the folder is left as it was found.
-pub fn open(disk: Arc<dyn Disk>, types: TypeRegistry) -> Result<Opened, PersistenceError> {
+pub(crate) fn open(
+    disk: Arc<dyn Disk>,
+    types: TypeRegistry,
+    account: &Arc<MemoryAccount>,
+) -> Result<Opened, PersistenceError> {
     let io = |operation, path: &str| {
         let file = disk.folder().join(path);
         move |error| PersistenceError::io(file, operation, error)
@@ -67,7 +69,7 @@ pub fn open(disk: Arc<dyn Disk>, types: TypeRegistry) -> Result<Opened, Persiste
         .exists(SCHEMA_FILE)
         .map_err(io("looking for", SCHEMA_FILE))?
     {
-        load(disk, lock, types)
+        load(disk, lock, types, account)
     } else {
         create(disk, lock, types)
     }
@@ -94,8 +96,6 @@ fn create(
     let id = disk
         .random()
         .map_err(|source| error("finding an id for", "", source))?;
-    let mut catalog = Catalog::default();
-    *catalog.types_mut() = types;
     let document = SchemaDocument::new(
         Builder::from_random_bytes(id).into_uuid(),
         (0, 0),
@@ -106,11 +106,10 @@ fn create(
     store.publish(document)?;
     Ok(Opened {
         store,
-        catalog,
+        catalog: Catalog::with_types(types),
         tables: Vec::new(),
         version: 0,
         tick: 0,
-        is_new: true,
     })
 }
 
@@ -118,6 +117,7 @@ fn load(
     disk: Arc<dyn Disk>,
     lock: Box<dyn DiskFile>,
     types: TypeRegistry,
+    account: &Arc<MemoryAccount>,
 ) -> Result<Opened, PersistenceError> {
     let document = read_schema(&*disk)?;
     let catalog = document
@@ -128,7 +128,7 @@ fn load(
         let entry = document
             .table(schema.id)
             .ok_or_else(|| invalid(&*disk, format!("table `{}` is not in it", schema.name)))?;
-        tables.push(load_table(&*disk, &document, entry, schema)?);
+        tables.push(load_table(&*disk, &document, entry, schema, account)?);
     }
     let (version, tick) = (document.version, document.tick);
     let store = Store::new(disk, lock, document);
@@ -140,7 +140,6 @@ fn load(
         tables,
         version,
         tick,
-        is_new: false,
     })
 }
 
@@ -170,8 +169,9 @@ fn load_table(
     document: &SchemaDocument,
     entry: &TableEntry,
     schema: &Arc<TableSchema>,
+    account: &Arc<MemoryAccount>,
 ) -> Result<LoadedTable, PersistenceError> {
-    let mut loader = TableLoader::new(Arc::clone(schema));
+    let mut loader = TableLoader::with_account(Arc::clone(schema), account);
     let Some(file) = &entry.file else {
         if entry.records > 0 {
             let reason = format!("table `{}` has records and no file", entry.name);
@@ -231,7 +231,7 @@ mod tests {
         persistence::{
             RealDisk,
             fake_disk::{FakeDisk, Fault},
-            testing::{Contents, contents_of, definition, open_fake, snapshot},
+            testing::{Contents, contents_of, definition, open_disk, open_fake, snapshot},
         },
         storage::Snapshot,
     };
@@ -275,9 +275,9 @@ mod tests {
     fn a_folder_is_made_with_all_above_it_and_opens_again() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("deep/data");
-        let open = || open(Arc::new(RealDisk::new(&path)), TypeRegistry::default());
+        let open = || open_disk(Arc::new(RealDisk::new(&path)));
         let mut opened = open().unwrap();
-        assert!(opened.is_new && opened.tables.is_empty());
+        assert!(opened.version == 0 && opened.tables.is_empty());
         let error = open().unwrap_err();
         assert!(matches!(&error, PersistenceError::Locked { .. }));
         let text = error.to_string();
@@ -291,7 +291,6 @@ mod tests {
         opened.store.flush(&twins(4)).unwrap();
         drop(opened);
         let opened = open().unwrap();
-        assert!(!opened.is_new);
         assert_eq!(opened.version, 4);
         let records = [(1, vec![1, 2]), (9, vec![3, 4])].to_vec();
         assert_eq!(contents_of(&opened)[0], ("left".to_owned(), records, 12));
@@ -441,9 +440,9 @@ mod tests {
             let (done, operations) = (opened.is_ok(), disk.operations());
             drop(opened);
             for disk in [disk.after_kill(), disk.after_power_cut()] {
-                let opened = open_fake(&disk).unwrap();
-                assert!(opened.tables.is_empty());
-                assert!(!(done && opened.is_new), "it was made before");
+                let made = disk.files().contains(&"schema.json".to_owned());
+                assert!(made || !done, "a folder that was opened is there");
+                assert!(open_fake(&disk).unwrap().tables.is_empty());
             }
             if number >= operations {
                 assert!(done);

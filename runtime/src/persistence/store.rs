@@ -11,7 +11,7 @@ use super::{
 
 /// The folder of a database, locked for as long as this lives.
 #[derive(Debug)]
-pub struct Store {
+pub(crate) struct Store {
     pub(super) disk: Arc<dyn Disk>,
     /// Held, never used.
     _lock: Box<dyn DiskFile>,
@@ -26,13 +26,13 @@ pub struct Store {
 
 /// What a flush wrote.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Written {
+pub(crate) struct Written {
     /// The version of the records that are durable now.
-    pub version: u64,
+    pub(crate) version: u64,
     /// Tables whose file is new; the others kept theirs.
-    pub tables: u64,
+    pub(crate) tables: u64,
     /// Bytes of all files written.
-    pub bytes: u64,
+    pub(crate) bytes: u64,
 }
 
 impl Store {
@@ -48,11 +48,6 @@ impl Store {
             current,
             in_doubt: None,
         }
-    }
-
-    /// The version of the records on disk.
-    pub fn version(&self) -> u64 {
-        self.current.version
     }
 
     /// Whether writing this document would change nothing on disk but the tick.

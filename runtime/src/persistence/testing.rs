@@ -2,12 +2,13 @@
 
 use std::{io, sync::Arc};
 
-use super::{DiskFile, Opened, PersistenceError, Store, fake_disk::FakeDisk, open};
+use super::{Disk, DiskFile, PersistenceError, Store, fake_disk::FakeDisk, open, recovery::Opened};
 use crate::{
     schema::{
-        Catalog, FieldDefinition, Name, OnDelete, RelationDefinition, TableDefinition, TypeRegistry,
+        Catalog, FieldDefinition, Name, OnDelete, RecordId, RelationDefinition, TableDefinition,
+        TypeRegistry,
     },
-    storage::{LoadedTable, Snapshot},
+    storage::{self, Draft, Indexes, LoadedTable, MemoryAccount, Snapshot, TableLoader},
 };
 
 /// A file in memory.
@@ -64,37 +65,44 @@ pub(super) fn gates() -> Catalog {
 /// A name, records by their ids, the last id, and the version of the last change.
 pub(super) type Table<'a> = (&'a str, &'a [(u64, Vec<u8>)], u64, u64);
 
+/// The snapshot of a database that published each table when it changed.
 pub(super) fn snapshot(version: u64, catalog: &Catalog, tables: &[Table<'_>]) -> Snapshot {
-    use crate::storage::StubTable;
-    let table = |schema: &Arc<crate::schema::TableSchema>| {
-        let given = tables.iter().find(|table| schema.name == *table.0);
-        StubTable {
-            schema: Arc::clone(schema),
-            records: given
-                .map(|t| t.1.iter().cloned().collect())
-                .unwrap_or_default(),
-            last_id: given.map_or(0, |t| t.2),
-            changed_at: given.map_or(0, |t| t.3),
+    let account = Arc::new(MemoryAccount::new(u64::MAX));
+    let store = storage::Store::new(0, 0, account);
+    for publish in 1..=version {
+        store.set_tick(publish * 10);
+        let mut draft = Draft::new(store.snapshot());
+        draft.set_catalog(catalog.clone());
+        for schema in catalog.tables() {
+            let (_, records, last_id, changed_at) = tables
+                .iter()
+                .find(|(name, ..)| schema.name == **name)
+                .unwrap_or(&("", &[], 0, 0));
+            if publish == (*changed_at).max(1) {
+                let mut loader = TableLoader::new(Arc::clone(schema));
+                for (id, record) in *records {
+                    loader.push(RecordId::new(*id).unwrap(), record).unwrap();
+                }
+                let indexes = Indexes::of(schema, catalog.relations_of(schema));
+                draft.set_loaded(loader.finish(*last_id), indexes);
+            }
         }
-    };
-    Snapshot {
-        version,
-        tick: version * 10,
-        catalog: Arc::new(catalog.clone()),
-        tables: Arc::new(catalog.tables().map(table).collect()),
+        store.publish(draft);
     }
+    store.snapshot()
 }
 
 /// What a loaded table holds: its name, its records, and its last id.
 pub(super) type Contents = (String, Vec<(u64, Vec<u8>)>, u64);
 
-pub(super) fn contents(loaded: &LoadedTable) -> Contents {
-    let table = &loaded.table;
-    let records = table.records.iter().map(|(id, r)| (*id, r.clone()));
+fn contents(loaded: &LoadedTable) -> Contents {
+    let records = loaded
+        .records()
+        .map(|(id, record)| (id.get(), record.to_vec()));
     (
-        table.schema.name.to_string(),
+        loaded.schema().name.to_string(),
         records.collect(),
-        table.last_id,
+        loaded.last_id,
     )
 }
 
@@ -103,7 +111,12 @@ pub(super) fn contents_of(opened: &Opened) -> Vec<Contents> {
 }
 
 pub(super) fn open_fake(disk: &FakeDisk) -> Result<Opened, PersistenceError> {
-    open(Arc::new(disk.clone()), TypeRegistry::default())
+    open_disk(Arc::new(disk.clone()))
+}
+
+pub(super) fn open_disk(disk: Arc<dyn Disk>) -> Result<Opened, PersistenceError> {
+    let account = Arc::new(MemoryAccount::new(u64::MAX));
+    open(disk, TypeRegistry::default(), &account)
 }
 
 pub(super) fn airports(runways: u8) -> Vec<(u64, Vec<u8>)> {

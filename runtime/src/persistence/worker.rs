@@ -19,22 +19,22 @@ const QUEUE_LENGTH_MAX: usize = 64;
 
 /// What was written, and how long it took.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct FlushSummary {
+pub(crate) struct FlushSummary {
     /// The version of the records that are durable now.
-    pub version: u64,
+    pub(crate) version: u64,
     /// Tables whose file is new.
-    pub tables_written: u64,
+    pub(crate) tables_written: u64,
     /// Bytes of all files written.
-    pub bytes_written: u64,
+    pub(crate) bytes_written: u64,
     /// From the start of the job to its end.
-    pub seconds: f64,
+    pub(crate) seconds: f64,
 }
 
 /// Called on the persistence thread when a job has ended.
-pub type Done = Box<dyn FnOnce(Result<FlushSummary, PersistenceError>) + Send>;
+pub(crate) type Done = Box<dyn FnOnce(Result<FlushSummary, PersistenceError>) + Send>;
 
 /// The time since some fixed moment.
-pub type Elapsed = Box<dyn Fn() -> Duration + Send>;
+pub(crate) type Elapsed = Box<dyn Fn() -> Duration + Send>;
 
 enum Job {
     Flush {
@@ -50,7 +50,7 @@ enum Job {
 }
 
 /// The way to the persistence thread. Dropping it stops the thread, after the jobs that wait.
-pub struct PersistenceHandle {
+pub(crate) struct PersistenceHandle {
     jobs: SyncSender<Job>,
     /// Whether a flush waits or runs.
     flushing: Arc<AtomicBool>,
@@ -59,7 +59,7 @@ pub struct PersistenceHandle {
 
 impl PersistenceHandle {
     /// Starts the thread, which owns `store` from here on; `elapsed` tells it the time.
-    pub fn start(store: Store, elapsed: Elapsed) -> Result<Self, PersistenceError> {
+    pub(crate) fn start(store: Store, elapsed: Elapsed) -> Result<Self, PersistenceError> {
         let (jobs, queue) = sync_channel(QUEUE_LENGTH_MAX);
         let flushing = Arc::new(AtomicBool::new(false));
         let folder = store.disk.folder().to_owned();
@@ -83,7 +83,7 @@ impl PersistenceHandle {
 
     /// Hands a snapshot over to be flushed. Gives false, and does nothing, where a flush waits or
     /// runs, or the thread has stopped.
-    pub fn try_flush(&self, snapshot: Snapshot, done: Done) -> bool {
+    pub(crate) fn try_flush(&self, snapshot: Snapshot, done: Done) -> bool {
         if self.flushing.swap(true, Ordering::AcqRel) {
             return false;
         }
@@ -97,7 +97,7 @@ impl PersistenceHandle {
     /// Hands a snapshot with another catalog over; `done` hears when it is durable. With `full`
     /// the records are written too, and the tick even where nothing else changed. Never waits:
     /// where too much is waiting already, `done` is told at once, on this thread.
-    pub fn submit_schema(&self, snapshot: Snapshot, full: bool, done: Done) {
+    pub(crate) fn submit_schema(&self, snapshot: Snapshot, full: bool, done: Done) {
         let job = Job::Schema {
             snapshot,
             full,
@@ -113,7 +113,7 @@ impl PersistenceHandle {
 
     /// Waits for the jobs that were handed over, then for the thread to end. The folder is
     /// unlocked then.
-    pub fn stop(&self) {
+    pub(crate) fn stop(&self) {
         let thread = self
             .thread
             .lock()

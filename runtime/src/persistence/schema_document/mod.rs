@@ -86,8 +86,7 @@ impl SchemaDocument {
     /// The catalog that was written, on top of the types that the program brings. Everything that
     /// can be computed is computed again and must be as it is written.
     pub(super) fn catalog(&self, types: TypeRegistry) -> Result<Catalog, String> {
-        let mut catalog = Catalog::default();
-        *catalog.types_mut() = types;
+        let mut catalog = Catalog::with_types(types);
         for entry in &self.custom_types {
             entry.restore(catalog.types_mut())?;
         }

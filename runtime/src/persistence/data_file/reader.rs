@@ -1,0 +1,511 @@
+//! Reads a data file: nothing of it is believed before its checksum and its place were checked.
+
+use std::fmt::Display;
+
+use bytemuck::pod_read_unaligned;
+use uuid::Uuid;
+
+use super::{
+    BLOCK_BYTES, Run, block_checksum,
+    header::{FORMAT, HEADER_BYTES, Header, MAGIC, Parts},
+    hex,
+};
+use crate::schema::{RecordId, TableSchema};
+
+/// What `schema.json` says of a file.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::persistence) struct Expected {
+    pub(in crate::persistence) database_id: Uuid,
+    pub(in crate::persistence) length: u64,
+    pub(in crate::persistence) header_crc32c: u32,
+    pub(in crate::persistence) records: u64,
+    pub(in crate::persistence) last_id: u64,
+}
+
+/// Why reading ended early.
+#[derive(Debug)]
+pub(in crate::persistence) enum ReadError<E> {
+    /// The file is not what was written.
+    Damaged(Damage),
+    /// Who takes the records refused one.
+    Refused(E),
+}
+
+/// What is wrong in a file, and where.
+#[derive(Debug)]
+pub(in crate::persistence) struct Damage {
+    pub(in crate::persistence) offset: u64,
+    pub(in crate::persistence) expected: String,
+    pub(in crate::persistence) found: String,
+}
+
+impl<E> From<Damage> for ReadError<E> {
+    fn from(damage: Damage) -> Self {
+        Self::Damaged(damage)
+    }
+}
+
+/// Gives every record of the file, in the order of ids, to `take`.
+///
+/// Memory is only taken by `take`, for records that are there: every count and length was compared
+/// with the length of the file before.
+pub(in crate::persistence) fn read<E>(
+    bytes: &[u8],
+    expected: &Expected,
+    schema: &TableSchema,
+    mut take: impl FnMut(RecordId, &[u8]) -> Result<(), E>,
+) -> Result<(), ReadError<E>> {
+    let header = read_header(bytes, expected)?;
+    check_identity(&header, expected, schema)?;
+    let mut blocks = Blocks::new(bytes, &header)?;
+    let run_area = header.runs_offset as usize..header.checksums_offset as usize;
+    blocks.check_from(run_area.start)?;
+    let runs = &bytes[run_area];
+    check_runs(&header, runs)?;
+
+    let record_size = schema.record_size();
+    let mut place = HEADER_BYTES;
+    for id in runs.chunks_exact(size_of::<Run>()).flat_map(ids) {
+        let end = place + record_size;
+        blocks.check_up_to(end)?;
+        let record = &bytes[place..end];
+        check_record(schema, id, place, record)?;
+        take(id, record).map_err(ReadError::Refused)?;
+        place = end;
+    }
+    // What is left before the runs shares a block with the last record, since both blocks and runs
+    // start at multiples of 16.
+    match bytes[place..header.runs_offset as usize]
+        .iter()
+        .position(|b| *b != 0)
+    {
+        None => Ok(()),
+        Some(at) => Err(damage(place + at, "zeros behind the records", "other bytes").into()),
+    }
+}
+
+fn damage(offset: usize, expected: impl Display, found: impl Display) -> Damage {
+    Damage {
+        offset: offset as u64,
+        expected: expected.to_string(),
+        found: found.to_string(),
+    }
+}
+
+fn read_header(bytes: &[u8], expected: &Expected) -> Result<Header, Damage> {
+    let length = bytes.len() as u64;
+    if length != expected.length {
+        return Err(Damage {
+            offset: length.min(expected.length),
+            expected: format!("a file of {} bytes", expected.length),
+            found: format!("one of {length}"),
+        });
+    }
+    if bytes.len() < HEADER_BYTES {
+        let expected = format!("a header of {HEADER_BYTES} bytes");
+        return Err(damage(0, expected, format!("a file of {length}")));
+    }
+    let header: Header = pod_read_unaligned(&bytes[..HEADER_BYTES]);
+    if header.magic != MAGIC {
+        return Err(damage(0, "the first bytes of a data file", "others"));
+    }
+    let checksum = Header::checksum(bytes);
+    if header.header_crc32c != checksum {
+        return Err(damage(
+            HEADER_BYTES - 4,
+            format_args!("the header's checksum, {}", hex(checksum)),
+            hex(header.header_crc32c),
+        ));
+    }
+    if header.format != FORMAT {
+        return Err(damage(8, format!("format {FORMAT}"), header.format));
+    }
+    Ok(header)
+}
+
+/// Whether this is the very file that `schema.json` names.
+fn check_identity(
+    header: &Header,
+    expected: &Expected,
+    schema: &TableSchema,
+) -> Result<(), Damage> {
+    let database_id = Uuid::from_bytes(header.database_id);
+    if database_id != expected.database_id {
+        return Err(damage(
+            16,
+            format_args!("a file of database {}", expected.database_id),
+            format_args!("one of database {database_id}"),
+        ));
+    }
+    if header.table_id != schema.id.0 {
+        return Err(damage(
+            12,
+            format_args!(
+                "the records of table `{}`, which has the id {}",
+                schema.name, schema.id.0
+            ),
+            format_args!("those of the table with the id {}", header.table_id),
+        ));
+    }
+    if header.header_crc32c != expected.header_crc32c {
+        return Err(damage(
+            HEADER_BYTES - 4,
+            format_args!(
+                "the header that schema.json names, with checksum {}",
+                hex(expected.header_crc32c)
+            ),
+            format_args!(
+                "that of another flush, of version {}, with {}",
+                header.version,
+                hex(header.header_crc32c)
+            ),
+        ));
+    }
+    check_numbers(header, expected, schema)
+}
+
+fn check_numbers(header: &Header, expected: &Expected, schema: &TableSchema) -> Result<(), Damage> {
+    let equal = |offset, what: &str, expected: u64, found: u64| {
+        if expected == found {
+            return Ok(());
+        }
+        Err(damage(offset, format!("{what} {expected}"), found))
+    };
+    let record_size = schema.record_size() as u64;
+    equal(
+        96,
+        "a record size of",
+        record_size,
+        header.record_size.into(),
+    )?;
+    equal(
+        100,
+        "schema version",
+        schema.schema_version.into(),
+        header.schema_version.into(),
+    )?;
+    equal(
+        40,
+        "a record count of",
+        expected.records,
+        header.record_count,
+    )?;
+    if header.last_id > expected.last_id {
+        let at_most = format!("a last id of at most {}", expected.last_id);
+        return Err(damage(56, at_most, header.last_id));
+    }
+    let in_area = header.records_length / record_size;
+    equal(
+        40,
+        "as many records as there is room for,",
+        in_area,
+        header.record_count,
+    )?;
+    let parts = Parts::compute(record_size, header.record_count, header.run_count)
+        .ok_or_else(|| damage(40, "counts that fit a file", "larger ones"))?;
+    equal(
+        48,
+        "a record area of",
+        parts.records_length,
+        header.records_length,
+    )?;
+    equal(64, "the runs at", parts.runs_offset, header.runs_offset)?;
+    equal(
+        80,
+        "the checksums at",
+        parts.checksums_offset,
+        header.checksums_offset,
+    )?;
+    equal(88, "a length of", parts.file_length, header.file_length)?;
+    equal(88, "a length of", expected.length, header.file_length)?;
+    if !header.reserved_is_zero() {
+        return Err(damage(108, "zeros in the reserved bytes", "others"));
+    }
+    Ok(())
+}
+
+/// The blocks of a file with their checksums, each compared when somebody needs it.
+struct Blocks<'b> {
+    bytes: &'b [u8],
+    checksums: &'b [u8],
+    table_id: u32,
+    /// All blocks before this one were compared.
+    next: usize,
+}
+
+impl<'b> Blocks<'b> {
+    fn new(bytes: &'b [u8], header: &Header) -> Result<Self, Damage> {
+        let (bytes, checksums) = bytes.split_at(header.checksums_offset as usize);
+        let checksum = crc32c::crc32c(checksums);
+        if checksum != header.checksums_crc32c {
+            return Err(damage(
+                bytes.len(),
+                format_args!(
+                    "checksums with the checksum {}",
+                    hex(header.checksums_crc32c)
+                ),
+                format_args!("some with {}", hex(checksum)),
+            ));
+        }
+        Ok(Self {
+            bytes: &bytes[HEADER_BYTES..],
+            checksums,
+            table_id: header.table_id,
+            next: 0,
+        })
+    }
+
+    /// Compares the blocks from the one in which `offset` of the file lies to the last.
+    fn check_from(&self, offset: usize) -> Result<(), Damage> {
+        let first = (offset - HEADER_BYTES) / BLOCK_BYTES;
+        (first..self.checksums.len() / 4).try_for_each(|block| self.check(block))
+    }
+
+    /// Compares, each once, the blocks that lie before `end` of the file.
+    fn check_up_to(&mut self, end: usize) -> Result<(), Damage> {
+        let end = end - HEADER_BYTES;
+        while self.next * BLOCK_BYTES < end {
+            self.check(self.next)?;
+            self.next += 1;
+        }
+        Ok(())
+    }
+
+    fn check(&self, block: usize) -> Result<(), Damage> {
+        let start = block * BLOCK_BYTES;
+        let bytes = &self.bytes[start..self.bytes.len().min(start + BLOCK_BYTES)];
+        let expected: u32 = pod_read_unaligned(&self.checksums[block * 4..block * 4 + 4]);
+        let found = block_checksum(self.table_id, block as u64, bytes);
+        if found == expected {
+            return Ok(());
+        }
+        Err(damage(
+            HEADER_BYTES + start,
+            format_args!(
+                "{} bytes from there on with the checksum {}",
+                bytes.len(),
+                hex(expected)
+            ),
+            format_args!("some with {}", hex(found)),
+        ))
+    }
+}
+
+/// The ids of one run, which passed [`check_runs`].
+fn ids(run: &[u8]) -> impl Iterator<Item = RecordId> {
+    let run: Run = pod_read_unaligned(run);
+    let mut live = run.live;
+    std::iter::from_fn(move || {
+        let bit = live.trailing_zeros();
+        // The lowest bit that is set goes; where none is left, `bit` is 64.
+        live &= live.wrapping_sub(1);
+        (bit < 64).then(|| RecordId::new(run.first_id + u64::from(bit)))?
+    })
+}
+
+/// Ids go up from 1 to at most the last, and there is one for each record.
+fn check_runs(header: &Header, runs: &[u8]) -> Result<(), Damage> {
+    let (mut last_id, mut records) = (0, 0);
+    for (index, bytes) in runs.chunks_exact(size_of::<Run>()).enumerate() {
+        let offset = header.runs_offset as usize + index * size_of::<Run>();
+        let run: Run = pod_read_unaligned(bytes);
+        let first = u64::from(run.live.trailing_zeros());
+        let ends = run.live.checked_ilog2().and_then(|highest| {
+            Some((
+                run.first_id.checked_add(first)?,
+                run.first_id.checked_add(u64::from(highest))?,
+            ))
+        });
+        match ends {
+            Some((from, to)) if from > last_id && to <= header.last_id => last_id = to,
+            _ => {
+                return Err(damage(
+                    offset,
+                    format_args!("ids above {last_id} and up to {}", header.last_id),
+                    format_args!("{} with the bits {:#x}", run.first_id, run.live),
+                ));
+            }
+        }
+        records += u64::from(run.live.count_ones());
+    }
+    if records != header.record_count {
+        return Err(damage(
+            header.runs_offset as usize,
+            format_args!("ids of {} records", header.record_count),
+            format_args!("ids of {records}"),
+        ));
+    }
+    Ok(())
+}
+
+/// A value in every field and zeros between them, so that nobody has to look again.
+fn check_record(
+    schema: &TableSchema,
+    id: RecordId,
+    offset: usize,
+    record: &[u8],
+) -> Result<(), Damage> {
+    let expected = || format!("a record of table `{}` (its id is {id})", schema.name);
+    if let Err(faults) = schema.layout.check(record) {
+        let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
+        return Err(damage(offset, expected(), faults.join(", ")));
+    }
+    for range in schema.layout.padding() {
+        if record[range.clone()].iter().any(|byte| *byte != 0) {
+            return Err(damage(
+                offset + range.start,
+                expected(),
+                "bytes between its fields that are not 0",
+            ));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        persistence::{
+            data_file::write,
+            testing::{MemoryFile, definition, gates, snapshot},
+        },
+        schema::Catalog,
+    };
+
+    const DATABASE: Uuid = Uuid::from_bytes([5; 16]);
+
+    fn file(
+        catalog: &Catalog,
+        table: &str,
+        records: &[(u64, Vec<u8>)],
+        last_id: u64,
+    ) -> (Vec<u8>, Expected) {
+        let snapshot = snapshot(3, catalog, &[(table, records, last_id, 1)]);
+        let mut file = MemoryFile::default();
+        let table = snapshot.table_by_name(table).unwrap();
+        let written = write(&mut file, DATABASE, 3, table).unwrap();
+        let expected = Expected {
+            database_id: DATABASE,
+            length: written.length,
+            header_crc32c: written.header_crc32c,
+            records: written.records,
+            last_id,
+        };
+        (file.bytes, expected)
+    }
+
+    fn read_all(
+        bytes: &[u8],
+        expected: &Expected,
+        catalog: &Catalog,
+        table: &str,
+    ) -> Result<Vec<(u64, Vec<u8>)>, Damage> {
+        let mut records = Vec::new();
+        let schema = catalog.table(table).unwrap();
+        let read = read::<()>(bytes, expected, schema, |id, record| {
+            records.push((id.get(), record.to_vec()));
+            Ok(())
+        });
+        match read {
+            Ok(()) => Ok(records),
+            Err(ReadError::Damaged(damage)) => Err(damage),
+            Err(ReadError::Refused(())) => unreachable!("every record is taken"),
+        }
+    }
+
+    #[test]
+    fn records_of_many_blocks_and_pieces_come_back_with_their_ids() {
+        let mut catalog = Catalog::default();
+        let odd = definition("odd", &[("a", "[u8; 4099]")]);
+        catalog.create_table(&odd).unwrap();
+        for count in [0, 1, 15, 16, 17, 300] {
+            let records: Vec<(u64, Vec<u8>)> =
+                (1..=count).map(|n| (n * n, vec![n as u8; 4099])).collect();
+            let (bytes, expected) = file(&catalog, "odd", &records, 100_000);
+            let read = read_all(&bytes, &expected, &catalog, "odd").unwrap();
+            assert!(read == records, "{count} records");
+        }
+    }
+
+    #[test]
+    fn a_changed_byte_is_found_in_whichever_block_it_stands() {
+        let mut catalog = Catalog::default();
+        let odd = definition("odd", &[("a", "[u8; 4099]")]);
+        catalog.create_table(&odd).unwrap();
+        let records: Vec<(u64, Vec<u8>)> =
+            (1..=6000).step_by(60).map(|n| (n, vec![1; 4099])).collect();
+        let (mut bytes, expected) = file(&catalog, "odd", &records, 6000);
+        assert!(bytes.len() > 6 * BLOCK_BYTES);
+        let parts = Parts::compute(4099, records.len() as u64, 0).unwrap();
+        let near = |place: usize| place - 20..place + 20;
+        let places = (0..bytes.len())
+            .step_by(4093)
+            .chain(near(parts.runs_offset as usize))
+            .chain(bytes.len() - 40..bytes.len());
+        for place in places {
+            bytes[place] ^= 0x10;
+            let read = read_all(&bytes, &expected, &catalog, "odd");
+            assert!(read.is_err(), "byte {place}");
+            bytes[place] ^= 0x10;
+        }
+        read_all(&bytes, &expected, &catalog, "odd").unwrap();
+    }
+
+    #[test]
+    fn a_record_that_is_no_value_is_refused_even_under_a_right_checksum() {
+        let mut catalog = gates();
+        let flag = definition("flag", &[("on", "bool")]);
+        catalog.create_table(&flag).unwrap();
+        let (bytes, expected) = file(&catalog, "flag", &[(1, vec![1]), (2, vec![7])], 2);
+        let damage = read_all(&bytes, &expected, &catalog, "flag").unwrap_err();
+        assert_eq!(damage.offset, 4097);
+        assert!(damage.found.contains("`on`"), "{damage:?}");
+
+        let (bytes, expected) = file(&catalog, "gate", &[(4, vec![1, 9, 0, 0])], 4);
+        let damage = read_all(&bytes, &expected, &catalog, "gate").unwrap_err();
+        assert_eq!(damage.offset, 4097);
+        assert_eq!(damage.expected, "a record of table `gate` (its id is 4)");
+    }
+
+    /// Changes the header, puts its checksum right, and reads.
+    fn forged(change: impl Fn(&mut Header)) -> Damage {
+        let catalog = gates();
+        let (mut bytes, mut expected) = file(&catalog, "gate", &[(1, vec![1, 0, 2, 0])], 9);
+        let mut header: Header = pod_read_unaligned(&bytes[..HEADER_BYTES]);
+        change(&mut header);
+        header.header_crc32c = Header::checksum(bytemuck::bytes_of(&header));
+        bytes[..HEADER_BYTES].copy_from_slice(bytemuck::bytes_of(&header));
+        expected.header_crc32c = header.header_crc32c;
+        expected.records = header.record_count;
+        read_all(&bytes, &expected, &catalog, "gate").unwrap_err()
+    }
+
+    #[test]
+    fn counts_and_places_that_do_not_fit_the_file_are_refused() {
+        let damages = [
+            forged(|header| header.record_count = u64::MAX),
+            forged(|header| header.record_count = 2),
+            forged(|header| {
+                header.record_count = u64::MAX / 4;
+                header.records_length = u64::MAX / 4 * 4;
+            }),
+            forged(|header| header.records_length += 1),
+            forged(|header| header.run_count = u64::MAX),
+            forged(|header| header.run_count = 0),
+            forged(|header| header.runs_offset += 16),
+            forged(|header| header.checksums_offset = u64::MAX),
+            forged(|header| header.file_length -= 1),
+            forged(|header| header.record_size = 0),
+            forged(|header| header.schema_version = 2),
+            forged(|header| header.last_id = 10),
+            forged(|header| header.last_id = 0),
+            forged(|header| header.format = 2),
+            forged(|header| header.table_id = 1),
+            forged(|header| header.database_id[0] = 0),
+        ];
+        for damage in damages {
+            assert!(!damage.expected.is_empty(), "{damage:?}");
+        }
+    }
+}

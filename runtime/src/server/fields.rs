@@ -13,7 +13,7 @@ use super::{
     payload::{MediaType, Payload},
     problem::{Fault, Problem},
     rest::{Rest, require_table, table_name},
-    tables::table_response,
+    tables::made,
 };
 use crate::{
     schema::{Field, FieldDefinition, Name, SchemaError, Value, did_you_mean},
@@ -104,7 +104,7 @@ pub(super) async fn add(
     };
     let table = name.to_string();
     let written = rest.write(Change::AddFields { table, fields }).await?;
-    let response = table_response(&rest.snapshot(), &name, StatusCode::CREATED)?;
+    let response = made(&rest, &name);
     Ok(written.respond(([(header::LOCATION, location)], response)))
 }
 

@@ -9,6 +9,7 @@ use axum::{
 };
 use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use rustix::process::{Resource, getrlimit};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{Semaphore, watch},
@@ -29,7 +30,7 @@ pub(super) async fn accept(
     mut stop: watch::Receiver<bool>,
     open: mpsc::Sender<Infallible>,
 ) {
-    let places = Arc::new(Semaphore::new(rest.limits().connections_max));
+    let places = Arc::new(Semaphore::new(connections_max(&rest)));
     let http = http(&rest);
     loop {
         let accepted = tokio::select! {
@@ -58,6 +59,24 @@ pub(super) async fn accept(
             drop((place, open));
         });
     }
+}
+
+/// The limit, or less where the process may not open that many files: a connection is one, and
+/// the database needs some for its own.
+fn connections_max(rest: &Rest) -> usize {
+    let wanted = rest.limits().connections_max;
+    let Some(files_max) = getrlimit(Resource::Nofile).current else {
+        return wanted;
+    };
+    let files_max = usize::try_from(files_max).unwrap_or(usize::MAX);
+    let possible = files_max.saturating_sub(1000).max(files_max / 2);
+    if possible < wanted {
+        tracing::info!(
+            files_max,
+            "at most {possible} connections: raise `ulimit -n` for more"
+        );
+    }
+    wanted.min(possible)
 }
 
 /// Waits until the server shall stop, or is gone.

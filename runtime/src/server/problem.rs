@@ -159,6 +159,10 @@ impl Problem {
         self
     }
 
+    pub(super) fn stamp(&self) -> Option<Stamp> {
+        self.0.stamp
+    }
+
     pub(super) fn code(&self) -> &'static str {
         self.0.code
     }

@@ -165,7 +165,14 @@ async fn finish(State(rest): State<Rest>, request: Request, next: Next) -> Respo
     if !Stamp::is_on(&response) {
         Stamp::from(&rest.snapshot()).put_on(&mut response);
     }
-    let route = route.as_ref().map(MatchedPath::as_str);
+    // The same route under its two prefixes is counted as one.
+    let route = route.as_ref().map(|route| {
+        let route = route.as_str();
+        route
+            .strip_prefix("/v1")
+            .filter(|rest| !rest.is_empty())
+            .unwrap_or(route)
+    });
     rest.metrics()
         .observe(&method, route, status, began.elapsed());
     response

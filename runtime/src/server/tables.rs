@@ -103,7 +103,7 @@ pub(super) async fn create(
     let definition = definition(name.clone(), &payload)?;
     match rest.write(Change::CreateTable(definition.clone())).await {
         Ok(written) => {
-            let response = table_response(&rest.snapshot(), &name, StatusCode::CREATED)?;
+            let response = made(&rest, &name);
             let location = [(header::LOCATION, uri.path().to_owned())];
             Ok(written.respond((location, response)))
         }
@@ -113,7 +113,11 @@ pub(super) async fn create(
             if !is_same(&snapshot, &definition) {
                 return Err(problem);
             }
-            Ok(rest.read(|snapshot| table_response(snapshot, &name, StatusCode::OK)))
+            let mut response = table_response(&snapshot, &name, StatusCode::OK)?;
+            if let Some(stamp) = problem.stamp() {
+                stamp.put_on(&mut response);
+            }
+            Ok(response)
         }
         Err(problem) => Err(problem),
     }
@@ -131,8 +135,14 @@ pub(super) async fn drop(
     Ok(written.respond(StatusCode::NO_CONTENT))
 }
 
+/// The table after a change of it; without a body where another change dropped it meanwhile.
+pub(super) fn made(rest: &Rest, table: &Name) -> Response {
+    let status = StatusCode::CREATED;
+    table_response(&rest.snapshot(), table, status).unwrap_or_else(|_| status.into_response())
+}
+
 /// The table as JSON.
-pub(super) fn table_response(
+fn table_response(
     snapshot: &Snapshot,
     table: &Name,
     status: StatusCode,

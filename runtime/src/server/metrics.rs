@@ -141,8 +141,23 @@ impl Collector for RuntimeMetrics {
             ),
             (
                 "tickbase_dropped_requests",
-                "Requests that were not taken or waited too long",
+                "Requests that were not taken, since the queue was full",
                 reading.dropped_requests,
+            ),
+            (
+                "tickbase_expired_requests",
+                "Requests that waited too long and were not executed",
+                reading.expired_requests,
+            ),
+            (
+                "tickbase_calls_run_again",
+                "Calls that ran again, since one before them changed what they had read",
+                reading.calls_run_again,
+            ),
+            (
+                "tickbase_procedure_panics",
+                "Calls that panicked",
+                reading.procedure_panics,
             ),
             ("tickbase_flushes", "Flushes to disk", reading.flushes),
             (
@@ -160,14 +175,22 @@ impl Collector for RuntimeMetrics {
             let counter = ConstCounter::new(value);
             counter.encode(encoder.encode_descriptor(name, help, None, MetricType::Counter)?)?;
         }
-        let queue_size = ConstGauge::new(reading.queue_size);
-        let help = "Requests that wait for a tick";
-        queue_size.encode(encoder.encode_descriptor(
-            "tickbase_queue_size",
-            help,
-            None,
-            MetricType::Gauge,
-        )?)?;
+        let gauges = [
+            (
+                "tickbase_queue_size",
+                "Requests that wait for a tick",
+                reading.queue_size,
+            ),
+            (
+                "tickbase_live_snapshots",
+                "Snapshots that somebody holds",
+                reading.live_snapshots,
+            ),
+        ];
+        for (name, help, value) in gauges {
+            let gauge = ConstGauge::new(value);
+            gauge.encode(encoder.encode_descriptor(name, help, None, MetricType::Gauge)?)?;
+        }
         let help = "Requests that ticks executed";
         let mut family =
             encoder.encode_descriptor("tickbase_requests", help, None, MetricType::Counter)?;
@@ -182,11 +205,14 @@ impl Collector for RuntimeMetrics {
 impl RuntimeMetrics {
     fn encode_tables(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let snapshot = self.0.database().snapshot();
-        let names = snapshot.catalog().tables().map(|table| table.name.as_str());
-        let tables: Vec<(&str, u64, u64)> = names
-            .filter_map(|name| {
-                let table = snapshot.table_by_name(name)?;
-                Some((name, table.len(), table.memory_bytes()))
+        let tables: Vec<(&str, u64, u64)> = snapshot
+            .tables()
+            .map(|table| {
+                (
+                    table.schema().name.as_str(),
+                    table.len(),
+                    table.memory_bytes(),
+                )
             })
             .collect();
         let mut records = encoder.encode_descriptor(

@@ -4,7 +4,9 @@ use axum::http::StatusCode;
 
 use super::problem::{Fault, Problem};
 use crate::{
-    error::{CallError, Error},
+    Error,
+    persistence::PersistenceError,
+    procedure::CallError,
     schema::{FieldFault, SchemaError},
     storage::StorageError,
     tick::QueueError,
@@ -16,13 +18,25 @@ impl From<Error> for Problem {
         match error {
             Error::Schema(error) => error.into(),
             Error::Transaction(error) => error.into(),
-            Error::Procedure(error) => error.into(),
+            Error::Call(error) => error.into(),
             Error::Queue(error) => error.into(),
             Error::Storage(error) => error.into(),
-            error => {
-                tracing::error!(%error, "a request failed");
-                Self::of_status(StatusCode::INTERNAL_SERVER_ERROR)
+            Error::Persistence(error) => error.into(),
+            Error::Record { faults, .. } => {
+                invalid("invalid-field", &faults, "nothing was written")
             }
+            Error::Json(error) => {
+                Self::new(StatusCode::BAD_REQUEST, "invalid-json", error.to_string())
+            }
+            Error::SchemaNotWritten { reason } => {
+                tracing::error!(reason, "a change of the schema is not on disk");
+                Self::new(
+                    StatusCode::INTERNAL_SERVER_ERROR,
+                    "schema-not-written",
+                    "the change is made, but it is not on disk yet; the next flush tries again",
+                )
+            }
+            error @ Error::Config { .. } => internal(&error),
         }
     }
 }
@@ -66,7 +80,11 @@ impl From<TransactionError> for Problem {
             E::DuplicateKey { .. } => (StatusCode::CONFLICT, "duplicate-key"),
             E::RelationMissing { .. } => (StatusCode::CONFLICT, "relation-missing"),
             E::RecordReferenced { .. } => (StatusCode::CONFLICT, "record-referenced"),
-            E::Conflict => (StatusCode::CONFLICT, "conflict"),
+            E::Conflict { .. } => (StatusCode::CONFLICT, "conflict"),
+            E::SchemaChanged { .. } => (StatusCode::CONFLICT, "schema-changed"),
+            E::Broken { .. } => return internal(&error),
+            E::Schema(error) => return error.clone().into(),
+            E::Storage(error) => return error.clone().into(),
         };
         let problem = Self::new(status, code, error.to_string());
         let fault = match &error {
@@ -135,12 +153,41 @@ impl From<QueueError> for Problem {
 
 impl From<StorageError> for Problem {
     fn from(error: StorageError) -> Self {
-        let code = match &error {
-            StorageError::MemoryLimit { .. } => "storage-full",
-            StorageError::IdsExhausted { .. } => "ids-exhausted",
+        let (status, code) = match &error {
+            StorageError::MemoryLimit { .. } | StorageError::OutOfMemory { .. } => {
+                (StatusCode::INSUFFICIENT_STORAGE, "storage-full")
+            }
+            StorageError::IdOutOfRange { .. } => {
+                (StatusCode::INSUFFICIENT_STORAGE, "ids-exhausted")
+            }
+            StorageError::IdTaken { .. } => (StatusCode::CONFLICT, "id-taken"),
         };
-        Self::new(StatusCode::INSUFFICIENT_STORAGE, code, error.to_string())
+        Self::new(status, code, error.to_string())
     }
+}
+
+impl From<PersistenceError> for Problem {
+    /// Names of files and folders stay in the log.
+    fn from(error: PersistenceError) -> Self {
+        match &error {
+            PersistenceError::DiskFull { .. } => {
+                tracing::error!(%error, "a request failed");
+                let status = StatusCode::INSUFFICIENT_STORAGE;
+                Self::new(status, "disk-full", "the disk is full; nothing was changed")
+            }
+            PersistenceError::Unavailable { .. } => {
+                let status = StatusCode::SERVICE_UNAVAILABLE;
+                Self::new(status, "persistence-unavailable", error.to_string()).retry_after_ms(1000)
+            }
+            _ => internal(&error),
+        }
+    }
+}
+
+/// A fault of ours: the log says which.
+fn internal(error: &impl std::fmt::Display) -> Problem {
+    tracing::error!(%error, "a request failed");
+    Problem::of_status(StatusCode::INTERNAL_SERVER_ERROR)
 }
 
 /// A problem with one entry per field that is at fault.

@@ -62,14 +62,22 @@ impl Rest {
         self.0.runtime.database().snapshot()
     }
 
+    /// The current snapshot and the stamp of answers from it.
+    pub(super) fn stamped_snapshot(&self) -> (Snapshot, Stamp) {
+        // In this order: the snapshot then has all that the tick did.
+        let tick = self.0.runtime.tick();
+        let snapshot = self.snapshot();
+        let stamp = Stamp::of(&snapshot, tick);
+        (snapshot, stamp)
+    }
+
     /// Answers from one snapshot, which is gone before anything is awaited: held while a slow
     /// client is waited for, it would keep old pages alive.
     pub(super) fn read(
         &self,
         work: impl FnOnce(&Snapshot) -> Result<Response, Problem>,
     ) -> Response {
-        let snapshot = self.snapshot();
-        let stamp = Stamp::from(&snapshot);
+        let (snapshot, stamp) = self.stamped_snapshot();
         match work(&snapshot) {
             Ok(mut response) => {
                 stamp.put_on(&mut response);

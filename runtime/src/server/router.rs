@@ -163,7 +163,8 @@ async fn finish(State(rest): State<Rest>, request: Request, next: Next) -> Respo
         describe(&rest, &mut response, &path);
     }
     if !Stamp::is_on(&response) {
-        Stamp::from(&rest.snapshot()).put_on(&mut response);
+        let (_, stamp) = rest.stamped_snapshot();
+        stamp.put_on(&mut response);
     }
     // The same route under its two prefixes is counted as one.
     let route = route.as_ref().map(|route| {
@@ -204,4 +205,135 @@ fn panicked(panic: Box<dyn Any + Send>) -> Response {
         .or_else(|| panic.downcast_ref::<&str>().copied());
     tracing::error!(message, "a request handler panicked");
     StatusCode::INTERNAL_SERVER_ERROR.into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::{body::to_bytes, http::HeaderMap};
+    use tower::ServiceExt;
+
+    use super::*;
+    use crate::{
+        Database, Runtime,
+        server::{ServerLimits, guard::Hosts},
+    };
+
+    /// Answers each request from an empty database whose tick stands still.
+    fn answers(requests: Vec<Request>) -> Vec<(StatusCode, HeaderMap, String)> {
+        let runtime = Runtime::new(Database::builder().in_memory().unwrap());
+        let limits = ServerLimits {
+            body_bytes_max: 10,
+            ..ServerLimits::default()
+        };
+        let hosts = Hosts::new("127.0.0.1:7400".parse().unwrap(), &limits);
+        let router = router(Rest::new(runtime.handle(), hosts, limits));
+        let threads = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .unwrap();
+        let answer = |request| {
+            threads.block_on(async {
+                let response = router.clone().oneshot(request).await.unwrap();
+                let (head, body) = response.into_parts();
+                let body = to_bytes(body, usize::MAX).await.unwrap();
+                let body = String::from_utf8(body.to_vec()).unwrap();
+                (head.status, head.headers, body)
+            })
+        };
+        requests.into_iter().map(answer).collect()
+    }
+
+    fn request(method: &str, path: &str, body: &'static str) -> Request {
+        let request = Request::builder().method(method).uri(path);
+        let json = HeaderValue::from_static("application/json");
+        request
+            .header(header::HOST, "localhost")
+            .header(header::CONTENT_TYPE, json)
+            .header(header::CONTENT_LENGTH, body.len())
+            .body(Body::from(body))
+            .unwrap()
+    }
+
+    #[test]
+    fn every_route_that_is_listed_is_there_under_both_prefixes() {
+        let path = |route: &str| route.replace('{', "").replace('}', "");
+        let both = ROUTES.iter().flat_map(|(route, methods, _)| {
+            let gets = methods.split(", ").filter(|method| *method == "GET");
+            let paths = move |_| [path(route), format!("/v1{}", path(route))];
+            gets.flat_map(paths)
+        });
+        let requests: Vec<Request> = both.map(|path| request("GET", &path, "")).collect();
+        assert_eq!(requests.len(), 2 * ROUTES.len());
+        for (status, _, body) in answers(requests) {
+            assert!(
+                status.is_success() || !body.contains("route-not-found"),
+                "{body}"
+            );
+            assert_ne!(status, StatusCode::METHOD_NOT_ALLOWED, "{body}");
+        }
+    }
+
+    #[test]
+    fn whatever_is_refused_is_a_problem_with_tick_and_version() {
+        let mut hostless = request("GET", "/tables", "");
+        hostless.headers_mut().remove(header::HOST);
+        let mut typeless = request("POST", "/tables/gate", "{}");
+        typeless.headers_mut().remove(header::CONTENT_TYPE);
+        let (requests, expected): (Vec<Request>, Vec<(u16, &str)>) = [
+            (request("GET", "/nope", ""), (404, "route-not-found")),
+            (request("PUT", "/tables", ""), (405, "method-not-allowed")),
+            (
+                request("BREW", "/v1/types", ""),
+                (405, "method-not-allowed"),
+            ),
+            (request("GET", "/tables/gate", ""), (404, "table-not-found")),
+            (request("GET", "/tables/..%2fx", ""), (400, "invalid-name")),
+            (request("GET", "/tables/%ff", ""), (400, "bad-request")),
+            (
+                request("GET", "/tables/gate/records/0", ""),
+                (400, "invalid-id"),
+            ),
+            (
+                request("GET", "/tables/gate/records?x=1", ""),
+                (400, "invalid-query"),
+            ),
+            (request("POST", "/tables/gate", "{"), (400, "invalid-json")),
+            (
+                request("POST", "/tables/gate", "[]"),
+                (422, "invalid-schema"),
+            ),
+            (
+                request("POST", "/tables/gate", "\"longer than ten\""),
+                (413, "body-too-large"),
+            ),
+            (
+                request("POST", "/rpc/divert", "{}"),
+                (404, "procedure-not-found"),
+            ),
+            (request("GET", "/readyz", ""), (503, "not-ready")),
+            (hostless, (400, "invalid-host")),
+            (typeless, (415, "unsupported-media-type")),
+        ]
+        .into_iter()
+        .unzip();
+        for ((status, headers, body), (expected, code)) in answers(requests).iter().zip(expected) {
+            assert_eq!(status.as_u16(), expected, "{body}");
+            assert!(body.contains(&format!("\"code\":\"{code}\"")), "{body}");
+            assert_eq!(headers[header::CONTENT_TYPE], "application/problem+json");
+            assert!(headers.contains_key("tickbase-tick"), "{body}");
+            assert!(headers.contains_key("tickbase-version"), "{body}");
+            assert_eq!(
+                headers.contains_key(header::ALLOW),
+                expected == 405,
+                "{body}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_a_panic_says_is_not_sent() {
+        let response = panicked(Box::new("secret"));
+        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        assert!(Problem::of_status(response.status()).code() == "internal");
+    }
 }

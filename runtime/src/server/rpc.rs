@@ -14,8 +14,7 @@ use super::{
     rest::Rest,
 };
 use crate::{
-    error::CallError,
-    procedure::{ProcedureRegistry, Signature},
+    procedure::{CallError, ProcedureRegistry, Signature},
     schema::{Name, did_you_mean},
     tick::{Answer, Request as Change},
 };

@@ -7,7 +7,7 @@ use axum::{
 
 use crate::{
     storage::Snapshot,
-    tick::{Durability, Reply},
+    tick::{Persisted, Reply},
 };
 
 const TICK: HeaderName = HeaderName::from_static("tickbase-tick");
@@ -19,18 +19,28 @@ const DURABILITY: HeaderName = HeaderName::from_static("tickbase-durability");
 pub(super) struct Stamp {
     tick: u64,
     version: u64,
-    durability: Option<Durability>,
+    durability: Option<Persisted>,
 }
 
 impl Stamp {
+    /// The stamp of a snapshot that was loaded when `tick` was over: what it shows is the state
+    /// as of that tick, even where no later one changed anything.
+    pub(super) fn of(snapshot: &Snapshot, tick: u64) -> Self {
+        Self {
+            tick: snapshot.tick().max(tick),
+            version: snapshot.version(),
+            durability: None,
+        }
+    }
+
     pub(super) fn put_on(self, response: &mut Response) {
         let headers = response.headers_mut();
         headers.insert(TICK, HeaderValue::from(self.tick));
         headers.insert(VERSION, HeaderValue::from(self.version));
         if let Some(durability) = self.durability {
             let value = match durability {
-                Durability::Memory => "memory",
-                Durability::Disk => "disk",
+                Persisted::Memory => "memory",
+                Persisted::Disk => "disk",
             };
             headers.insert(DURABILITY, HeaderValue::from_static(value));
         }
@@ -39,16 +49,6 @@ impl Stamp {
     /// Whether an answer has one already.
     pub(super) fn is_on(response: &Response) -> bool {
         response.headers().contains_key(TICK)
-    }
-}
-
-impl From<&Snapshot> for Stamp {
-    fn from(snapshot: &Snapshot) -> Self {
-        Self {
-            tick: snapshot.tick(),
-            version: snapshot.version(),
-            durability: None,
-        }
     }
 }
 

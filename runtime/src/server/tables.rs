@@ -65,11 +65,8 @@ impl<'a> From<&TableView<'a>> for TableJson<'a> {
 /// `GET /tables`
 pub(super) async fn list(State(rest): State<Rest>) -> Response {
     rest.read(|snapshot| {
-        let catalog = snapshot.catalog();
-        let views = catalog
+        let tables: Vec<TableSummary<'_>> = snapshot
             .tables()
-            .filter_map(|table| snapshot.table_by_name(table.name.as_str()));
-        let tables: Vec<TableSummary<'_>> = views
             .map(|table| TableSummary {
                 name: table.schema().name.as_str(),
                 record_size: table.schema().record_size(),

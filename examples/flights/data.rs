@@ -54,22 +54,45 @@ pub fn load(database: &Database, speed: f64, copies: u32) -> Result<(), Failure>
     let all: Vec<Flight> = (0..copies.max(1))
         .flat_map(|copy| {
             let first = copy * u32::try_from(day.len()).expect("one day's flights");
-            day.iter().map(move |flight| Flight { number: first + flight.number, ..*flight })
+            day.iter().map(move |flight| Flight {
+                number: first + flight.number,
+                ..*flight
+            })
         })
         .collect();
     for batch in all.chunks(BATCH) {
         database.transact(|tx| {
             let mut flights = tx.table_mut::<Flight>();
-            batch.iter().try_for_each(|flight| flights.insert(*flight).map(|_| ()))?;
+            batch
+                .iter()
+                .try_for_each(|flight| flights.insert(*flight).map(|_| ()))?;
             Ok(())
         })?;
     }
-    let first = day.iter().map(|flight| flight.departure).min().ok_or("there are no flights")?;
-    let last = day.iter().map(|flight| flight.arrival).max().ok_or("there are no flights")?;
+    let first = day
+        .iter()
+        .map(|flight| flight.departure)
+        .min()
+        .ok_or("there are no flights")?;
+    let last = day
+        .iter()
+        .map(|flight| flight.arrival)
+        .max()
+        .ok_or("there are no flights")?;
     let begin = first - BEFORE_FIRST;
-    let simulation = Simulation { now: begin, begin, end: last, speed, days: 0 };
+    let simulation = Simulation {
+        now: begin,
+        begin,
+        end: last,
+        speed,
+        days: 0,
+    };
     database.transact(|tx| Ok(tx.insert(simulation)?))?;
-    eprintln!("{} flights between {} airports, {begin} to {last}", all.len(), airports.len());
+    eprintln!(
+        "{} flights between {} airports, {begin} to {last}",
+        all.len(),
+        airports.len()
+    );
     Ok(())
 }
 
@@ -88,7 +111,10 @@ fn load_airports(database: &Database) -> Result<HashMap<String, Id<Airport>>, Fa
         });
     }
     let ids = database.transact(|tx| {
-        Ok(records.iter().map(|airport| tx.insert(*airport)).collect::<Result<Vec<_>, _>>()?)
+        Ok(records
+            .iter()
+            .map(|airport| tx.insert(*airport))
+            .collect::<Result<Vec<_>, _>>()?)
     })?;
     Ok(lines.into_iter().map(|line| line.iata).zip(ids).collect())
 }
@@ -102,7 +128,9 @@ fn parse_day(
     let snapshot = database.snapshot();
     let table = snapshot.table::<Airport>();
     let find = |code: &String| {
-        let id = *airports.get(code).ok_or_else(|| format!("no airport {code:?}"))?;
+        let id = *airports
+            .get(code)
+            .ok_or_else(|| format!("no airport {code:?}"))?;
         Ok::<_, Failure>((id, table.get(id).ok_or("an airport was just loaded")?))
     };
     let mut day = Vec::with_capacity(lines.len());

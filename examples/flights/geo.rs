@@ -16,7 +16,11 @@ impl Point {
     fn unit(self) -> [f32; 3] {
         let (sin_latitude, cos_latitude) = self.latitude.to_radians().sin_cos();
         let (sin_longitude, cos_longitude) = self.longitude.to_radians().sin_cos();
-        [cos_latitude * cos_longitude, cos_latitude * sin_longitude, sin_latitude]
+        [
+            cos_latitude * cos_longitude,
+            cos_latitude * sin_longitude,
+            sin_latitude,
+        ]
     }
 
     /// The angle between two points as seen from the centre of the Earth.

@@ -49,7 +49,9 @@ fn main() -> Result<(), Failure> {
 /// One line on stderr: where the simulation is, and how much of the tick it takes.
 fn status(handle: &RuntimeHandle) {
     let snapshot = handle.database().snapshot();
-    let Some((_, simulation)) = snapshot.table::<Simulation>().iter().next() else { return };
+    let Some((_, simulation)) = snapshot.table::<Simulation>().iter().next() else {
+        return;
+    };
     let (in_the_air, landed) = snapshot.table::<Flight>().par_fold(
         || (0_u64, 0_u64),
         |(in_the_air, landed), _, flight| match flight.status {
@@ -61,13 +63,20 @@ fn status(handle: &RuntimeHandle) {
     );
     let ticks = handle.last_ticks(handle.database().config().tick_rate_hz as usize);
     let mean_ms = |used: &dyn Fn(&tickbase::TickRecord) -> std::time::Duration| {
-        let sum: f64 = ticks.iter().map(|tick| used(tick).as_secs_f64() * 1e3).sum();
+        let sum: f64 = ticks
+            .iter()
+            .map(|tick| used(tick).as_secs_f64() * 1e3)
+            .sum();
         sum / ticks.len().max(1) as f64
     };
     let used = mean_ms(&|tick| tick.used());
     let period = handle.database().config().period().as_secs_f64() * 1e3;
     let over: Vec<String> = [
-        ("requests", mean_ms(&|tick| tick.requests.used), mean_ms(&|tick| tick.requests.budget)),
+        (
+            "requests",
+            mean_ms(&|tick| tick.requests.used),
+            mean_ms(&|tick| tick.requests.budget),
+        ),
         (
             "procedures",
             mean_ms(&|tick| tick.procedures.used),
@@ -79,7 +88,11 @@ fn status(handle: &RuntimeHandle) {
     .map(|(phase, used, budget)| format!(", {phase} {used:.1} of {budget:.1} ms"))
     .collect();
     let skipped: u64 = ticks.iter().map(|tick| tick.skipped).sum();
-    let skipped = if skipped > 0 { format!(", {skipped} slots skipped") } else { String::new() };
+    let skipped = if skipped > 0 {
+        format!(", {skipped} slots skipped")
+    } else {
+        String::new()
+    };
     eprintln!(
         "tick {}, {}, {in_the_air} in the air, {landed} landed, tick {used:.2} of {period:.1} ms{}{skipped}",
         snapshot.tick(),

@@ -107,7 +107,10 @@ pub struct Simulation {
 impl Airport {
     /// Where it is.
     pub fn point(&self) -> Point {
-        Point { latitude: self.latitude, longitude: self.longitude }
+        Point {
+            latitude: self.latitude,
+            longitude: self.longitude,
+        }
     }
 }
 
@@ -164,7 +167,10 @@ impl Flight {
 
     /// The flight with another destination, from where it is.
     pub fn diverted(&self, now: Timestamp, to: Id<Airport>, airport: &Airport) -> Self {
-        let from = Point { latitude: self.latitude, longitude: self.longitude };
+        let from = Point {
+            latitude: self.latitude,
+            longitude: self.longitude,
+        };
         let flying = at_cruise(from.miles_to(airport.point()));
         match self.status {
             Status::Scheduled => Self {
@@ -204,7 +210,10 @@ impl Flight {
     }
 
     fn leg_from(&self) -> Point {
-        Point { latitude: self.leg_latitude, longitude: self.leg_longitude }
+        Point {
+            latitude: self.leg_latitude,
+            longitude: self.leg_longitude,
+        }
     }
 }
 
@@ -217,5 +226,9 @@ fn at_cruise(miles: f32) -> Duration {
 fn part_of(now: Timestamp, start: Timestamp, end: Timestamp) -> f32 {
     let whole = end.since(start).unwrap_or_default().as_secs_f32();
     let over = now.since(start).unwrap_or_default().as_secs_f32();
-    if whole > 0.0 { (over / whole).min(1.0) } else { 1.0 }
+    if whole > 0.0 {
+        (over / whole).min(1.0)
+    } else {
+        1.0
+    }
 }

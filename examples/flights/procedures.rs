@@ -3,7 +3,7 @@
 use std::{error::Error, fmt, time::Duration};
 
 use serde::Serialize;
-use tickbase::{Id, Text, Timestamp, TransactionHandle, TypedView, procedure};
+use tickbase::{Id, Text, Timestamp, TransactionError, TransactionHandle, TypedView, procedure};
 
 use crate::model::{Airport, Flight, Simulation, Status};
 
@@ -29,7 +29,10 @@ impl fmt::Display for Refused {
         match self {
             Self::NoSuchFlight(number) => write!(f, "there is no flight {number}"),
             Self::NoSuchAirport(code) => {
-                write!(f, "there is no airport {code:?}; codes are like ATL, in capitals")
+                write!(
+                    f,
+                    "there is no airport {code:?}; codes are like ATL, in capitals"
+                )
             }
             Self::HasLanded(number) => write!(f, "flight {number} has landed"),
             Self::FliesThereAlready(number, code) => {
@@ -37,7 +40,10 @@ impl fmt::Display for Refused {
             }
             Self::IsThere(number, code) => write!(f, "flight {number} is still at {code}"),
             Self::TooLong(minutes) => {
-                write!(f, "a flight is held for 1 to {HOLD_MINUTES_MAX} minutes, not {minutes}")
+                write!(
+                    f,
+                    "a flight is held for 1 to {HOLD_MINUTES_MAX} minutes, not {minutes}"
+                )
             }
             Self::Database(error) => error.fmt(f),
         }
@@ -53,8 +59,8 @@ impl Error for Refused {
     }
 }
 
-impl<E: Into<tickbase::Error>> From<E> for Refused {
-    fn from(error: E) -> Self {
+impl From<TransactionError> for Refused {
+    fn from(error: TransactionError) -> Self {
         Self::Database(error.into())
     }
 }
@@ -62,7 +68,7 @@ impl<E: Into<tickbase::Error>> From<E> for Refused {
 /// Moves the clock, and every flight with it: departs, moves, arrives. When the last has arrived
 /// the day begins again.
 #[procedure(every = 1)]
-fn fly(tx: &mut TransactionHandle) -> Result<(), Refused> {
+pub fn fly(tx: &mut TransactionHandle) -> Result<(), Refused> {
     let Some((id, simulation)) = tx.table::<Simulation>().iter().next() else {
         return Ok(());
     };
@@ -78,7 +84,9 @@ fn fly(tx: &mut TransactionHandle) -> Result<(), Refused> {
     let (mut flights, airports) = tx.split::<Flight, Airport>();
     flights.par_replace_each(|_, flight| {
         if wraps {
-            return airports.get(flight.origin).map(|origin| flight.at_dawn(origin));
+            return airports
+                .get(flight.origin)
+                .map(|origin| flight.at_dawn(origin));
         }
         flight.at(now, airports.get(flight.destination)?)
     })?;
@@ -87,7 +95,7 @@ fn fly(tx: &mut TransactionHandle) -> Result<(), Refused> {
 
 /// Sends a flight, by its number, to another airport, by its code.
 #[procedure]
-fn divert(tx: &mut TransactionHandle, flight: u32, airport: Text<4>) -> Result<Line, Refused> {
+pub fn divert(tx: &mut TransactionHandle, flight: u32, airport: Text<4>) -> Result<Line, Refused> {
     let (id, record) = find_flight(tx, flight)?;
     let (to, place) = find_airport(tx, airport)?;
     match record.status {
@@ -103,7 +111,7 @@ fn divert(tx: &mut TransactionHandle, flight: u32, airport: Text<4>) -> Result<L
 
 /// Lets a flight, by its number, wait: at its gate, or circling where it is.
 #[procedure]
-fn hold(tx: &mut TransactionHandle, flight: u32, minutes: u16) -> Result<Line, Refused> {
+pub fn hold(tx: &mut TransactionHandle, flight: u32, minutes: u16) -> Result<Line, Refused> {
     if !(1..=HOLD_MINUTES_MAX).contains(&minutes) {
         return Err(Refused::TooLong(minutes));
     }
@@ -124,7 +132,7 @@ fn hold(tx: &mut TransactionHandle, flight: u32, minutes: u16) -> Result<Line, R
 
 /// The next ten departures and arrivals of an airport, by its code.
 #[procedure]
-fn board(tx: &mut TransactionHandle, airport: Text<4>) -> Result<Board, Refused> {
+pub fn board(tx: &mut TransactionHandle, airport: Text<4>) -> Result<Board, Refused> {
     let (id, _) = find_airport(tx, airport)?;
     let time = now(tx)?;
     let (flights, airports) = (tx.table::<Flight>(), tx.table::<Airport>());
@@ -137,7 +145,8 @@ fn board(tx: &mut TransactionHandle, airport: Text<4>) -> Result<Board, Refused>
         let arrives = flight.destination == id && flight.status != Status::Landed;
         arrives.then_some(flight.arrival)
     });
-    let departure = |(time, flight): (_, &Flight)| Line::new(flight, time, code(flight.destination));
+    let departure =
+        |(time, flight): (_, &Flight)| Line::new(flight, time, code(flight.destination));
     let arrival = |(time, flight): (_, &Flight)| Line::new(flight, time, code(flight.origin));
     Ok(Board {
         airport,
@@ -149,7 +158,7 @@ fn board(tx: &mut TransactionHandle, airport: Text<4>) -> Result<Board, Refused>
 
 /// What hangs in an airport's hall.
 #[derive(Serialize)]
-struct Board {
+pub struct Board {
     airport: Text<4>,
     time: Timestamp,
     departures: Vec<Line>,
@@ -158,7 +167,7 @@ struct Board {
 
 /// One flight of a board.
 #[derive(Serialize)]
-struct Line {
+pub struct Line {
     flight: u32,
     time: Timestamp,
     airport: Text<4>,
@@ -174,7 +183,12 @@ impl Line {
             Status::Holding => "holding",
             Status::Landed => "landed",
         };
-        Self { flight: flight.number, time, airport, status }
+        Self {
+            flight: flight.number,
+            time,
+            airport,
+            status,
+        }
     }
 }
 
@@ -214,10 +228,14 @@ fn now(tx: &TransactionHandle) -> Result<Timestamp, Refused> {
 
 fn find_flight(tx: &TransactionHandle, number: u32) -> Result<(Id<Flight>, Flight), Refused> {
     let found = tx.find(Flight::fields().number, number);
-    found.map(|(id, flight)| (id, *flight)).ok_or(Refused::NoSuchFlight(number))
+    found
+        .map(|(id, flight)| (id, *flight))
+        .ok_or(Refused::NoSuchFlight(number))
 }
 
 fn find_airport(tx: &TransactionHandle, code: Text<4>) -> Result<(Id<Airport>, Airport), Refused> {
     let found = tx.find(Airport::fields().code, code);
-    found.map(|(id, airport)| (id, *airport)).ok_or(Refused::NoSuchAirport(code))
+    found
+        .map(|(id, airport)| (id, *airport))
+        .ok_or(Refused::NoSuchAirport(code))
 }

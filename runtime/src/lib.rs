@@ -12,6 +12,8 @@ mod metrics;
 mod persistence;
 mod procedure;
 mod schema;
+#[cfg(feature = "server")]
+mod server;
 mod storage;
 mod tick;
 mod transaction;
@@ -32,6 +34,8 @@ pub use schema::{
     Timestamp, TypeDefinition, TypeLayout, TypeRegistry, TypeSerializer, TypeShape, Value,
     ValueFault,
 };
+#[cfg(feature = "server")]
+pub use server::{Server, ServerError, ServerLimits};
 pub use storage::{
     Change, PageView, RecordCodec, RecordPtr, Snapshot, StorageError, TableView, TypedView,
 };

@@ -79,7 +79,10 @@ pub(super) fn snapshot(version: u64, catalog: &Catalog, tables: &[Table<'_>]) ->
                 .find(|(name, ..)| schema.name == **name)
                 .unwrap_or(&("", &[], 0, 0));
             if publish == (*changed_at).max(1) {
-                let mut loader = TableLoader::new(Arc::clone(schema));
+                let mut loader = TableLoader::with_account(
+                    Arc::clone(schema),
+                    &Arc::new(MemoryAccount::new(u64::MAX)),
+                );
                 for (id, record) in *records {
                     loader.push(RecordId::new(*id).unwrap(), record).unwrap();
                 }

@@ -46,10 +46,10 @@ pub use type_layout::{CompositePart, EnumVariant, TypeLayout, TypeSerializer, Ty
 pub use value::Value;
 
 /// The largest record that a table can hold, in bytes.
-pub const RECORD_SIZE_MAX: usize = 64 * 1024;
+pub(crate) const RECORD_SIZE_MAX: usize = 64 * 1024;
 /// The largest alignment that a type can ask for, in bytes.
-pub const ALIGN_MAX: usize = 64;
+pub(crate) const ALIGN_MAX: usize = 64;
 /// The most fields that a table can have.
-pub const FIELDS_MAX: usize = 256;
+pub(crate) const FIELDS_MAX: usize = 256;
 /// The most tables that a database can have.
-pub const TABLES_MAX: usize = 1024;
+pub(crate) const TABLES_MAX: usize = 1024;

@@ -55,6 +55,30 @@ pub(crate) fn with_record_mut<T: Record, R>(
 /// The bytes of a slot that holds a valid record; only the tree makes these.
 pub(crate) struct SlotBytes<'a>(pub(super) &'a mut [u8]);
 
+/// The bytes of a slot that holds a valid record, to look at; only the tree makes these.
+#[derive(Clone, Copy)]
+pub(crate) struct SlotRef<'a>(pub(super) &'a [u8]);
+
+impl<'a> SlotRef<'a> {
+    /// The record as its struct.
+    ///
+    /// # Panics
+    /// Where the bytes are not as many as `T` has, or not aligned for it.
+    pub(crate) fn record<T: Record>(self) -> &'a T {
+        assert_eq!(
+            self.0.len(),
+            size_of::<T>(),
+            "the slot is one of the struct's table"
+        );
+        assert!(
+            self.0.as_ptr().cast::<T>().is_aligned(),
+            "a slot lies at its alignment"
+        );
+        // SAFETY: size and alignment were asserted, and the slot holds a valid record.
+        unsafe { record_at(self.0.as_ptr()) }
+    }
+}
+
 impl SlotBytes<'_> {
     /// The bytes.
     pub(crate) fn get(&self) -> &[u8] {

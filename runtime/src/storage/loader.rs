@@ -13,7 +13,7 @@ use super::{
 use crate::schema::{RecordId, TableSchema};
 
 /// Takes the records of one table in order of their ids.
-pub struct TableLoader {
+pub(crate) struct TableLoader {
     schema: Arc<TableSchema>,
     memory: Arc<TableMemory>,
     staged: StagedTree,
@@ -22,7 +22,7 @@ pub struct TableLoader {
 }
 
 /// A table whose records are loaded and that is part of no snapshot yet.
-pub struct LoadedTable {
+pub(crate) struct LoadedTable {
     pub(crate) schema: Arc<TableSchema>,
     pub(super) memory: Arc<TableMemory>,
     pub(crate) staged: StagedTree,
@@ -31,11 +31,7 @@ pub struct LoadedTable {
 }
 
 impl TableLoader {
-    /// A loader for a table of a database whose memory is not limited.
-    pub fn new(schema: Arc<TableSchema>) -> Self {
-        Self::with_account(schema, &Arc::new(MemoryAccount::new(u64::MAX)))
-    }
-
+    /// A loader whose memory counts in this account.
     pub(crate) fn with_account(schema: Arc<TableSchema>, account: &Arc<MemoryAccount>) -> Self {
         let geometry = Geometry::new(schema.record_size());
         let memory = Arc::new(TableMemory::new(geometry, account));
@@ -51,7 +47,7 @@ impl TableLoader {
     }
 
     /// Adds a record. Its bytes were checked against the layout, and ids only go up.
-    pub fn push(&mut self, id: RecordId, record: &[u8]) -> Result<(), StorageError> {
+    pub(crate) fn push(&mut self, id: RecordId, record: &[u8]) -> Result<(), StorageError> {
         if id.get() <= self.last_id {
             return Err(StorageError::IdTaken { id });
         }
@@ -62,7 +58,7 @@ impl TableLoader {
     }
 
     /// The table, in which the next id comes behind `last_id` and behind every record.
-    pub fn finish(self, last_id: u64) -> LoadedTable {
+    pub(crate) fn finish(self, last_id: u64) -> LoadedTable {
         let Self {
             schema,
             memory,
@@ -82,18 +78,8 @@ impl TableLoader {
 
 impl LoadedTable {
     /// What the table is.
-    pub fn schema(&self) -> &TableSchema {
+    pub(crate) fn schema(&self) -> &TableSchema {
         &self.schema
-    }
-
-    /// How many records it has.
-    pub fn len(&self) -> u64 {
-        self.records
-    }
-
-    /// Whether it has no record.
-    pub fn is_empty(&self) -> bool {
-        self.records == 0
     }
 
     /// The records in order of their ids.

@@ -30,14 +30,16 @@ mod table;
 mod tree;
 
 pub use cast::RecordCodec;
-pub(crate) use cast::{SlotBytes, field_bytes, field_from_bytes, with_record_mut, write_record};
+pub(crate) use cast::{
+    SlotBytes, SlotRef, field_bytes, field_from_bytes, with_record_mut, write_record,
+};
 pub use change::Change;
 pub(crate) use change::ChangeList;
 pub use error::StorageError;
 pub(crate) use index::{DuplicateKey, Indexes};
-pub use loader::{LoadedTable, TableLoader};
+pub(crate) use loader::{LoadedTable, TableLoader};
 pub(crate) use memory::MemoryAccount;
-pub(crate) use parallel::write_records;
+pub(crate) use parallel::{replace_records, write_records};
 pub(crate) use snapshot::Overlay;
 pub use snapshot::{PageView, RecordPtr, Snapshot, TableView, TypedView};
 pub(crate) use store::{Draft, Store};

@@ -4,8 +4,8 @@ use rayon::prelude::*;
 
 use super::{
     Indexes, StorageError,
-    cast::SlotBytes,
-    tree::{Leaf, StagedTree, TreeView},
+    cast::{SlotBytes, SlotRef},
+    tree::{Leaf, LeafWriter, PassSlot, Retired, StagedTree, TreeView},
 };
 use crate::schema::RecordId;
 
@@ -46,21 +46,42 @@ pub(crate) fn write_records(
     indexes: &Indexes,
     change: &(impl Fn(RecordId, &mut SlotBytes<'_>) + Sync),
 ) -> Result<Vec<RecordId>, StorageError> {
-    let indexed = !indexes.is_empty();
+    pass(staged, |leaf, noted| {
+        leaf.for_each(|mut slot| {
+            change(slot.id, &mut slot.bytes);
+            note(indexes, &slot, noted);
+        })
+    })
+}
+
+/// Hands every live record to `choose`, on all cores, and where that gives something, to `write`
+/// with it. Pages in which nothing is written are not copied.
+pub(crate) fn replace_records<N>(
+    staged: &mut StagedTree,
+    indexes: &Indexes,
+    choose: &(impl Fn(RecordId, SlotRef<'_>) -> Option<N> + Sync),
+    write: &(impl Fn(N, &mut SlotBytes<'_>) + Sync),
+) -> Result<Vec<RecordId>, StorageError> {
+    pass(staged, |leaf, noted| {
+        leaf.for_each_chosen(choose, |mut slot, chosen| {
+            write(chosen, &mut slot.bytes);
+            note(indexes, &slot, noted);
+        })
+    })
+}
+
+/// Runs `visit` for every leaf, on all cores, and gives what it noted, in order of the ids.
+fn pass(
+    staged: &mut StagedTree,
+    visit: impl Fn(LeafWriter<'_>, &mut Vec<RecordId>) -> Result<Vec<Retired>, StorageError> + Sync,
+) -> Result<Vec<RecordId>, StorageError> {
     let passed: Result<Vec<_>, StorageError> = staged
         .leaf_writers()?
         .into_par_iter()
         .with_min_len(LEAVES_PER_TASK as usize)
         .map(|leaf| {
             let mut noted = Vec::new();
-            let retired = leaf.for_each(|mut slot| {
-                change(slot.id, &mut slot.bytes);
-                let before = slot.before;
-                if indexed && before.is_none_or(|before| indexes.differ(before, slot.bytes.get())) {
-                    noted.push(slot.id);
-                }
-            })?;
-            Ok((retired, noted))
+            Ok((visit(leaf, &mut noted)?, noted))
         })
         .collect();
     let mut all = Vec::new();
@@ -69,4 +90,12 @@ pub(crate) fn write_records(
         all.extend(noted);
     }
     Ok(all)
+}
+
+/// Notes a record of which an indexed field changed, or may have.
+fn note(indexes: &Indexes, slot: &PassSlot<'_>, noted: &mut Vec<RecordId>) {
+    let differs = |before| indexes.differ(before, slot.bytes.get());
+    if !indexes.is_empty() && slot.before.is_none_or(differs) {
+        noted.push(slot.id);
+    }
 }

@@ -75,10 +75,6 @@ impl Snapshot {
         &self.0.catalog
     }
 
-    pub(crate) fn catalog_arc(&self) -> &Arc<Catalog> {
-        &self.0.catalog
-    }
-
     /// The table that struct `T` declares.
     ///
     /// # Panics

@@ -3,8 +3,8 @@
 use crate::{
     schema::{FieldMask, Name, RecordId},
     storage::{
-        Change, ChangeList, Draft, Overlay, SlotBytes, Snapshot, StagedTree, StorageError,
-        TableVersion, TableView, write_records,
+        Change, ChangeList, Draft, Overlay, SlotBytes, SlotRef, Snapshot, StagedTree, StorageError,
+        TableVersion, TableView, replace_records, write_records,
     },
 };
 
@@ -117,12 +117,29 @@ impl StagingBuffer {
         table: &TableVersion,
         change: &(impl Fn(RecordId, &mut SlotBytes<'_>) + Sync),
     ) -> Result<(), StorageError> {
+        let noted = write_records(&mut self.staged, &table.indexes, change)?;
+        self.note_pass(noted);
+        Ok(())
+    }
+
+    /// Hands every record to `choose`, on all cores, and where that gives something, to `write`
+    /// with it.
+    pub(super) fn stage_replacements<N>(
+        &mut self,
+        table: &TableVersion,
+        choose: &(impl Fn(RecordId, SlotRef<'_>) -> Option<N> + Sync),
+        write: &(impl Fn(N, &mut SlotBytes<'_>) + Sync),
+    ) -> Result<(), StorageError> {
+        let noted = replace_records(&mut self.staged, &table.indexes, choose, write)?;
+        self.note_pass(noted);
+        Ok(())
+    }
+
+    fn note_pass(&mut self, noted: Vec<RecordId>) {
         self.passed = true;
-        self.noted
-            .extend(write_records(&mut self.staged, &table.indexes, change)?);
+        self.noted.extend(noted);
         self.noted.sort_unstable();
         self.noted.dedup();
-        Ok(())
     }
 
     /// Whether it changes nothing.

@@ -5,7 +5,7 @@ use std::{fmt, marker::PhantomData};
 use super::{StagingBuffer, TransactionError, TransactionHandle};
 use crate::{
     schema::{FieldHandle, FieldMask, FieldType, Id, Record},
-    storage::{TableView, TypedView, with_record_mut, write_record},
+    storage::{SlotBytes, SlotRef, TableView, TypedView, with_record_mut, write_record},
 };
 
 /// One table inside a transaction, to change. Reads see its changes.
@@ -85,6 +85,23 @@ impl<T: Record> TableMut<'_, T> {
         self.staging.stage_pass(self.base.version, &|id, bytes| {
             with_record_mut(layout, bytes, |record| change(Id::new(id), record));
         })?;
+        Ok(())
+    }
+
+    /// Hands every record to `change`, on all cores, and puts what that gives in its place. Pages
+    /// in which no record is replaced are neither copied nor written, so this is the pass for
+    /// tables of which each tick moves a part.
+    pub fn par_replace_each(
+        &mut self,
+        change: impl Fn(Id<T>, &T) -> Option<T> + Sync,
+    ) -> Result<(), TransactionError> {
+        let layout = T::layout();
+        let choose = |id, slot: SlotRef<'_>| change(Id::new(id), slot.record::<T>());
+        let write = |new: T, bytes: &mut SlotBytes<'_>| {
+            with_record_mut(layout, bytes, |record| *record = new);
+        };
+        self.staging
+            .stage_replacements(self.base.version, &choose, &write)?;
         Ok(())
     }
 }

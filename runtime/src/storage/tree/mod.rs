@@ -17,7 +17,7 @@ mod view;
 use node::LEAF_PAGES;
 pub(super) use node::{NODE_BYTES, PRIVATE};
 pub(crate) use staged::StagedTree;
-pub(super) use staged::{NewNode, Retired, Side, pages_of, stamp_new_nodes};
+pub(super) use staged::{LeafWriter, NewNode, PassSlot, Retired, Side, pages_of, stamp_new_nodes};
 pub(crate) use view::TreeView;
 pub(super) use view::{Leaf, Page};
 
@@ -65,11 +65,6 @@ impl Geometry {
     /// Bytes of a page.
     pub(crate) fn page_bytes(self) -> usize {
         self.record_bytes() << self.slot_bits
-    }
-
-    /// Records under one leaf.
-    pub(super) fn leaf_records(self) -> u64 {
-        (LEAF_PAGES as u64) << self.slot_bits
     }
 
     /// The place of a record index: its leaf, its page in the leaf, its bit in the page.

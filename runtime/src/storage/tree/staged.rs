@@ -11,7 +11,12 @@ use super::{
 };
 use crate::{
     schema::RecordId,
-    storage::{StorageError, cast::SlotBytes, memory::Block, table::TableMemory},
+    storage::{
+        StorageError,
+        cast::{SlotBytes, SlotRef},
+        memory::Block,
+        table::TableMemory,
+    },
 };
 
 /// The most record ids of a table, so that no arithmetic on them overflows.
@@ -422,52 +427,115 @@ impl LeafWriter<'_> {
         mut self,
         mut visit: impl FnMut(PassSlot<'_>),
     ) -> Result<Vec<Retired>, StorageError> {
-        let geometry = self.staged.tree.geometry;
-        let record_bytes = geometry.record_bytes();
-        let stamp = self.staged.stamp;
-        let copies = |entry: &&PageEntry| entry.live != 0 && entry.stamp != stamp;
-        let mut new_pages = Vec::with_capacity(LEAF_PAGES);
+        let copies = |entry: &&PageEntry| entry.live != 0 && entry.stamp != self.staged.stamp;
         let count = self.node.pages.iter().filter(copies).count();
-        self.staged.memory.pages.take_many(count, &mut new_pages)?;
-        let mut new_pages = new_pages.into_iter();
-        for (place, entry) in self.node.pages.iter_mut().enumerate() {
-            if entry.live == 0 {
-                continue;
-            }
-            let mut old = None;
-            if entry.stamp != stamp {
-                let new = new_pages
-                    .next()
-                    .expect("one was taken for each page to copy");
-                old = copy_page(entry, new, stamp, record_bytes);
-                self.retired.extend(old);
-            }
-            let first = (self.number * LEAF_PAGES as u64 + place as u64) * geometry.slots() as u64;
-            let mut left = entry.live;
-            while left != 0 {
-                let bit = left.trailing_zeros();
-                left &= left - 1;
-                let offset = entry.slot(bit) * record_bytes;
-                // SAFETY: a live bit has a slot, which lies in the page.
-                let address = unsafe { entry.page.add(offset) };
-                // SAFETY: the page is private and reached through this leaf alone, which this
-                // writer borrows exclusively; each slot is borrowed once at a time.
-                let bytes = unsafe { std::slice::from_raw_parts_mut(address, record_bytes) };
-                let before = old.map(|retired| {
-                    // SAFETY: the copy was made of this page, so the slot lies in it as well.
-                    let address = unsafe { retired.block.as_ptr().add(offset) };
-                    // SAFETY: the base of the staged tree still reaches the page, so nobody
-                    // writes it and it is not given back.
-                    unsafe { std::slice::from_raw_parts(address.cast_const(), record_bytes) }
-                });
-                let id = RecordId::MIN.saturating_add(first + u64::from(bit));
-                visit(PassSlot {
-                    id,
-                    bytes: SlotBytes(bytes),
-                    before,
-                });
+        let mut spare = Vec::with_capacity(LEAF_PAGES);
+        self.staged.memory.pages.take_many(count, &mut spare)?;
+        // Popped from the end, and later pages at later addresses.
+        spare.reverse();
+        for place in 0..LEAF_PAGES {
+            let before = self.make_private(place, &mut spare)?;
+            for bit in bits(self.node.pages[place].live) {
+                visit(self.slot(place, bit, before));
             }
         }
         Ok(self.retired)
     }
+
+    /// Hands each live record to `look` and, where that gives something, to `write` with it. Pages
+    /// in which no record is written are not copied. Gives what the copies replaced.
+    pub(in crate::storage) fn for_each_chosen<N>(
+        mut self,
+        look: impl Fn(RecordId, SlotRef<'_>) -> Option<N>,
+        mut write: impl FnMut(PassSlot<'_>, N),
+    ) -> Result<Vec<Retired>, StorageError> {
+        let mut spare = Vec::new();
+        let length = self.staged.tree.geometry.record_bytes();
+        for place in 0..LEAF_PAGES {
+            let mut before = None;
+            for bit in bits(self.node.pages[place].live) {
+                let (id, address) = self.address(place, bit);
+                // SAFETY: the slot has as many bytes as a record; whoever else reaches the page
+                // only reads it as well.
+                let bytes = unsafe { std::slice::from_raw_parts(address.cast_const(), length) };
+                let Some(chosen) = look(id, SlotRef(bytes)) else {
+                    continue;
+                };
+                if self.node.pages[place].stamp != self.staged.stamp {
+                    before = self.make_private(place, &mut spare)?;
+                }
+                write(self.slot(place, bit, before), chosen);
+            }
+        }
+        Ok(self.retired)
+    }
+
+    /// Copies the page of this place where it has records and is not private yet, and gives the
+    /// page that it was copied from.
+    fn make_private(
+        &mut self,
+        place: usize,
+        spare: &mut Vec<Block>,
+    ) -> Result<Option<Block>, StorageError> {
+        let entry = &mut self.node.pages[place];
+        if entry.live == 0 || entry.stamp == self.staged.stamp {
+            return Ok(None);
+        }
+        let new = spare
+            .pop()
+            .map_or_else(|| self.staged.memory.pages.take(), Ok)?;
+        let record_bytes = self.staged.tree.geometry.record_bytes();
+        let old = copy_page(entry, new, self.staged.stamp, record_bytes);
+        self.retired.extend(old);
+        Ok(old.map(|retired| retired.block))
+    }
+
+    /// Id and first byte of the live record of this place and bit.
+    fn address(&self, place: usize, bit: u32) -> (RecordId, *mut u8) {
+        let geometry = self.staged.tree.geometry;
+        let entry = &self.node.pages[place];
+        // SAFETY: a live bit has a slot, which lies in the page.
+        let address = unsafe { entry.page.add(entry.slot(bit) * geometry.record_bytes()) };
+        let first = (self.number * LEAF_PAGES as u64 + place as u64) * geometry.slots() as u64;
+        (
+            RecordId::MIN.saturating_add(first + u64::from(bit)),
+            address,
+        )
+    }
+
+    /// The live record of this place and bit, whose page is private, to write; `before` is the
+    /// page that its page was copied from in this pass.
+    fn slot(&mut self, place: usize, bit: u32, before: Option<Block>) -> PassSlot<'_> {
+        let length = self.staged.tree.geometry.record_bytes();
+        let (id, address) = self.address(place, bit);
+        debug_assert_eq!(
+            self.node.pages[place].stamp, self.staged.stamp,
+            "the page is private"
+        );
+        // SAFETY: the page is private and reached through this leaf alone, which this writer
+        // borrows exclusively, for as long as the slot is borrowed.
+        let bytes = unsafe { std::slice::from_raw_parts_mut(address, length) };
+        let before = before.map(|page| {
+            let offset = address.addr() - self.node.pages[place].page.addr();
+            // SAFETY: the copy was made of this page, so the slot lies in it as well.
+            let address = unsafe { page.as_ptr().add(offset) };
+            // SAFETY: the base of the staged tree still reaches the page, so nobody writes it and
+            // it is not given back.
+            unsafe { std::slice::from_raw_parts(address.cast_const(), length) }
+        });
+        PassSlot {
+            id,
+            bytes: SlotBytes(bytes),
+            before,
+        }
+    }
+}
+
+/// The places of the set bits, lowest first.
+fn bits(mut left: u64) -> impl Iterator<Item = u32> {
+    std::iter::from_fn(move || {
+        let bit = (left != 0).then(|| left.trailing_zeros())?;
+        left &= left - 1;
+        Some(bit)
+    })
 }

@@ -127,9 +127,14 @@ pub(crate) fn named<'a>(
         .filter(move |attribute| attribute.path().is_ident(name))
 }
 
-/// The `cfg`s of an item: whatever is made beside it must stand under them too.
-pub(crate) fn cfgs(attributes: &[Attribute]) -> Vec<Attribute> {
-    named(attributes, "cfg").cloned().collect()
+/// Attributes of an item that also go on whatever is made beside it: under `cfg` it must be there
+/// or not as the item is, and what the user allows there is allowed where it is named.
+pub(crate) fn carried(attributes: &[Attribute]) -> Vec<Attribute> {
+    ["cfg", "allow"]
+        .into_iter()
+        .flat_map(|name| named(attributes, name))
+        .cloned()
+        .collect()
 }
 
 /// Everything that stands in the lists of all attributes of this name, as in `repr` and `derive`.

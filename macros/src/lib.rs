@@ -116,7 +116,8 @@ pub fn field_type(item: TokenStream) -> TokenStream {
 ///     flight: Id<Flight>,
 ///     to: Id<Airport>,
 /// ) -> tickbase::Result<()> {
-///     tx.update(flight, |flight| flight.destination = Some(to))
+///     tx.update(flight, |flight| flight.destination = Some(to))?;
+///     Ok(())
 /// }
 ///
 /// #[procedure(every = 60)]

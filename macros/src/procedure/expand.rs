@@ -10,7 +10,7 @@ use crate::tokens::{find_word, generated, generated_at, generated_ident, support
 /// The type and its implementation; where `call` is none, one that no program gets to run.
 pub(super) fn expand(procedure: &Procedure, call: Option<&Call>) -> TokenStream {
     let Procedure {
-        cfgs,
+        carried,
         name,
         documentation,
         ..
@@ -39,11 +39,11 @@ pub(super) fn expand(procedure: &Procedure, call: Option<&Call>) -> TokenStream 
         None => quote!(::core::unreachable!()),
     };
     quote! {
-        #(#cfgs)*
+        #(#carried)*
         #[doc = #type_documentation]
         #visibility enum #ident {}
 
-        #(#cfgs)*
+        #(#carried)*
         const _: () = {
             #parameters
 

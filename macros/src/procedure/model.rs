@@ -11,8 +11,8 @@ pub(super) struct Procedure {
     pub(super) ident: Ident,
     /// Who may name it, and so who may name its type.
     pub(super) visibility: Visibility,
-    /// The `cfg`s that the function stands under.
-    pub(super) cfgs: Vec<Attribute>,
+    /// The attributes of the function that also go on what is made beside it.
+    pub(super) carried: Vec<Attribute>,
     /// The procedure's name.
     pub(super) name: Name,
     /// What it does, in words.

@@ -6,7 +6,7 @@ use syn::{Expr, FnArg, ItemFn, Lit, Pat, PatType, ReturnType, Safety, Signature,
 
 use super::model::{Call, Parameter, Procedure};
 use crate::{
-    attributes::{Usage, cfgs, documentation, literal, name_value, named},
+    attributes::{Usage, carried, documentation, literal, name_value, named},
     errors::Errors,
     names::Name,
     tokens::find_word,
@@ -44,7 +44,7 @@ pub(super) fn read(
     Some(Procedure {
         ident: signature.ident.clone(),
         visibility: item.vis.clone(),
-        cfgs: cfgs(&item.attrs),
+        carried: carried(&item.attrs),
         name,
         documentation: documentation(&item.attrs),
         every,

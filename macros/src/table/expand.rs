@@ -11,13 +11,13 @@ const RECORD_SIZE_MAX: usize = 64 * 1024;
 const ALIGN_MAX: usize = 64;
 
 pub(super) fn expand(table: &Table) -> TokenStream {
-    let cfgs = &table.cfgs;
+    let carried = &table.carried;
     let handles = handles(table);
     let assertions = assertions(table);
     let record = record(table);
     quote! {
         #handles
-        #(#cfgs)*
+        #(#carried)*
         const _: () = {
             #assertions
             #record
@@ -27,7 +27,9 @@ pub(super) fn expand(table: &Table) -> TokenStream {
 
 /// The struct with a handle for each field, and the function that gives it.
 fn handles(table: &Table) -> TokenStream {
-    let Table { cfgs, fields, .. } = table;
+    let Table {
+        carried, fields, ..
+    } = table;
     let support = support();
     let record = generated_ident(&table.ident);
     let visibility = generated(&table.visibility);
@@ -58,14 +60,14 @@ fn handles(table: &Table) -> TokenStream {
         }
     });
     quote! {
-        #(#cfgs)*
+        #(#carried)*
         #[doc = #handles_documentation]
         #[derive(::core::clone::Clone, ::core::marker::Copy, ::core::fmt::Debug)]
         #visibility struct #handles {
             #(#declared,)*
         }
 
-        #(#cfgs)*
+        #(#carried)*
         impl #record {
             /// The table's fields, each with its name, place and type.
             #visibility const fn fields() -> #handles {

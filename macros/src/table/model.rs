@@ -11,8 +11,8 @@ pub(super) struct Table {
     pub(super) ident: Ident,
     /// The struct's visibility, and so that of its field handles' type.
     pub(super) visibility: Visibility,
-    /// The `cfg`s that the struct stands under.
-    pub(super) cfgs: Vec<Attribute>,
+    /// The attributes of the struct that also go on what is made beside it.
+    pub(super) carried: Vec<Attribute>,
     /// The table's name.
     pub(super) name: Name,
     /// What it holds, in words.

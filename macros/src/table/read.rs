@@ -6,7 +6,7 @@ use syn::{Attribute, Data, DeriveInput, Fields, Meta, Type, parse_quote, spanned
 
 use super::model::{Field, Table};
 use crate::{
-    attributes::{Usage, cfgs, documentation, listed, name_value, named},
+    attributes::{Usage, carried, documentation, listed, name_value, named},
     errors::Errors,
     names::{Name, nearest},
     tokens::{find_word, without_self},
@@ -88,7 +88,7 @@ pub(super) fn read(
     (!is_generic).then(|| Table {
         ident: item.ident.clone(),
         visibility: item.vis.clone(),
-        cfgs: cfgs(&item.attrs),
+        carried: carried(&item.attrs),
         name,
         documentation: documentation(&item.attrs),
         fields,

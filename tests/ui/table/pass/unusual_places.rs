@@ -63,6 +63,14 @@ struct Shadowed {
     made: ::core::option::Option<Id<Made>>,
 }
 
+#[table]
+#[allow(deprecated)]
+struct Aged {
+    #[deprecated]
+    before: u8,
+    now: u8,
+}
+
 impl Copy for Option {}
 
 fn main() {

@@ -92,6 +92,28 @@ fn a_flush_of_what_was_current_is_written_where_a_newer_one_is_in_doubt() {
     }
 }
 
+#[test]
+fn two_flushes_that_fail_one_after_the_other_leave_one_set_that_opens() {
+    let kinds: [fn(u64) -> Fault; 2] = [Fault::Once, Fault::OnceDone];
+    let faults = || kinds.into_iter().flat_map(|kind| (0..14).map(kind));
+    for (first, second) in faults().flat_map(|first| faults().map(move |second| (first, second))) {
+        let (disk, mut store) = flushed(2);
+        let mut durable = 2;
+        for (version, fault) in [(3, first), (4, second)] {
+            disk.set_fault(fault);
+            if store.flush(&state(version)).is_ok() {
+                durable = version;
+            }
+        }
+        disk.set_fault(Fault::None);
+        let context = format!("{first:?}, {second:?}");
+        for disk in [disk.after_kill(), disk.after_power_cut()] {
+            let found = version_on(&disk, &context);
+            assert!(found >= durable, "{context}: version {durable} was durable");
+        }
+    }
+}
+
 type Records = Vec<(u64, Vec<u8>)>;
 
 /// What a database holds: its version, and the id, records and last record id of each table.

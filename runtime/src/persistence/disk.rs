@@ -181,14 +181,20 @@ impl DiskFile for File {
 }
 
 fn create_dir_durably(path: &Path) -> io::Result<()> {
-    if path.is_dir() {
-        return Ok(());
-    }
     let parent = match path.parent() {
         Some(parent) if parent.as_os_str().is_empty() => Path::new("."),
         Some(parent) => parent,
-        None => return fs::create_dir(path),
+        // The root of the file system.
+        None => return Ok(()),
     };
+    if path.is_dir() {
+        // Whoever made it may have been killed before its name was durable. A folder above that
+        // may not be read, such as /home, was not made here.
+        return match File::open(parent) {
+            Ok(parent) => parent.sync_all(),
+            Err(_) => Ok(()),
+        };
+    }
     create_dir_durably(parent)?;
     match fs::create_dir(path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => {}

@@ -431,25 +431,34 @@ mod tests {
     #[test]
     fn a_changed_byte_is_found_in_whichever_block_it_stands() {
         let mut catalog = Catalog::default();
-        let odd = definition("odd", &[("a", "[u8; 4099]")]);
-        catalog.create_table(&odd).unwrap();
-        let records: Vec<(u64, Vec<u8>)> =
-            (1..=6000).step_by(60).map(|n| (n, vec![1; 4099])).collect();
-        let (mut bytes, expected) = file(&catalog, "odd", &records, 6000);
-        assert!(bytes.len() > 6 * BLOCK_BYTES);
-        let parts = Parts::compute(4099, records.len() as u64, 0).unwrap();
-        let near = |place: usize| place - 20..place + 20;
-        let places = (0..bytes.len())
-            .step_by(4093)
-            .chain(near(parts.runs_offset as usize))
-            .chain(bytes.len() - 40..bytes.len());
-        for place in places {
-            bytes[place] ^= 0x10;
-            let read = read_all(&bytes, &expected, &catalog, "odd");
-            assert!(read.is_err(), "byte {place}");
-            bytes[place] ^= 0x10;
+        for (name, field) in [("large", "[u8; 4099]"), ("small", "[u8; 3]")] {
+            catalog
+                .create_table(&definition(name, &[("a", field)]))
+                .unwrap();
         }
-        read_all(&bytes, &expected, &catalog, "odd").unwrap();
+        // The records of one and the runs of the other take several blocks.
+        for (name, record_size, count, runs) in
+            [("large", 4099, 100, 0), ("small", 3, 6000, 96_000)]
+        {
+            let records: Vec<(u64, Vec<u8>)> = (1..=count)
+                .map(|n| (n * 64, vec![1; record_size]))
+                .collect();
+            let (mut bytes, expected) = file(&catalog, name, &records, count * 64);
+            let parts = Parts::compute(record_size as u64, count, 0).unwrap();
+            assert!(bytes.len() as u64 > parts.runs_offset + runs);
+            let around = |place: usize| place - 20..place + 20;
+            let places = (0..bytes.len())
+                .step_by(4093)
+                .chain(around(parts.runs_offset as usize))
+                .chain(bytes.len() - 40..bytes.len());
+            for place in places {
+                bytes[place] ^= 1;
+                let read = read_all(&bytes, &expected, &catalog, name);
+                assert!(read.is_err(), "byte {place} of {name}");
+                bytes[place] ^= 1;
+            }
+            read_all(&bytes, &expected, &catalog, name).unwrap();
+        }
     }
 
     #[test]

@@ -158,9 +158,10 @@ fn changed(
     written: &Written,
     representation: bool,
 ) -> Response {
-    let snapshot = rest.snapshot();
-    match record_response(&snapshot, table, id, Form::Json) {
-        Ok(response) if representation => {
+    let snapshot = representation.then(|| rest.snapshot());
+    let response = snapshot.map(|snapshot| record_response(&snapshot, table, id, Form::Json));
+    match response {
+        Some(Ok(response)) => {
             let applied = HeaderValue::from_static("return=representation");
             written.respond(([(PREFERENCE_APPLIED, applied)], response))
         }

@@ -256,7 +256,7 @@ mod tests {
 
     #[test]
     fn every_route_that_is_listed_is_there_under_both_prefixes() {
-        let path = |route: &str| route.replace('{', "").replace('}', "");
+        let path = |route: &str| route.replace(['{', '}'], "");
         let both = ROUTES.iter().flat_map(|(route, methods, _)| {
             let gets = methods.split(", ").filter(|method| *method == "GET");
             let paths = move |_| [path(route), format!("/v1{}", path(route))];

@@ -35,7 +35,7 @@ struct FlightLine {
 }
 
 /// Loads airports and flights where the database is still empty, and sets the speed.
-pub fn load(database: &Database, speed: f64, copies: u32) -> Result<(), Failure> {
+pub(crate) fn load(database: &Database, speed: f64, copies: u32) -> Result<(), Failure> {
     if !(speed.is_finite() && speed > 0.0) {
         return Err(format!("--speed is a number above 0, not {speed}").into());
     }

@@ -5,7 +5,7 @@ const EARTH_RADIUS_MILES: f32 = 3_958.8;
 
 /// A point on the Earth.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Point {
+pub(crate) struct Point {
     /// Degrees north.
     pub latitude: f32,
     /// Degrees east.
@@ -36,12 +36,12 @@ impl Point {
     }
 
     /// Miles along the great circle.
-    pub fn miles_to(self, to: Self) -> f32 {
+    pub(crate) fn miles_to(self, to: Self) -> f32 {
         Self::angle(self.unit(), to.unit()) * EARTH_RADIUS_MILES
     }
 
     /// The point at this part of the great circle, 0 at `self`, 1 at `to`.
-    pub fn towards(self, to: Self, part: f32) -> Self {
+    pub(crate) fn towards(self, to: Self, part: f32) -> Self {
         let (from, end) = (self.unit(), to.unit());
         let angle = Self::angle(from, end);
         if angle < 1e-6 {

@@ -18,7 +18,7 @@ const CLIMB_AND_DESCENT: Duration = Duration::from_secs(30 * 60);
 /// An airport of the United States.
 #[table]
 #[derive(Debug)]
-pub struct Airport {
+pub(crate) struct Airport {
     /// Its code, such as ATL.
     #[key]
     pub code: Text<4>,
@@ -35,7 +35,7 @@ pub struct Airport {
 /// Where a flight is in its day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, FieldType)]
 #[repr(u8)]
-pub enum Status {
+pub(crate) enum Status {
     /// It has not departed.
     Scheduled,
     /// It is on its way.
@@ -49,7 +49,7 @@ pub enum Status {
 /// A flight of the day.
 #[table]
 #[derive(Debug)]
-pub struct Flight {
+pub(crate) struct Flight {
     /// Its number, by which people know it.
     #[key]
     pub number: u32,
@@ -91,7 +91,7 @@ pub struct Flight {
 /// The clock of the simulation: a table of one record.
 #[table]
 #[derive(Debug)]
-pub struct Simulation {
+pub(crate) struct Simulation {
     /// The time that flights go by.
     pub now: Timestamp,
     /// Just before the first departure.
@@ -106,7 +106,7 @@ pub struct Simulation {
 
 impl Airport {
     /// Where it is.
-    pub fn point(&self) -> Point {
+    pub(crate) fn point(&self) -> Point {
         Point {
             latitude: self.latitude,
             longitude: self.longitude,
@@ -116,7 +116,7 @@ impl Airport {
 
 impl Flight {
     /// The flight as it is when the day begins.
-    pub fn at_dawn(&self, origin: &Airport) -> Self {
+    pub(crate) fn at_dawn(&self, origin: &Airport) -> Self {
         let late = u64::try_from(self.delay_minutes).unwrap_or(0);
         let departure = self.scheduled + Duration::from_secs(late * 60);
         let distance_miles = f32::from(self.distance_miles);
@@ -136,7 +136,7 @@ impl Flight {
     }
 
     /// The flight at this moment, where that is not as it was.
-    pub fn at(&self, now: Timestamp, destination: &Airport) -> Option<Self> {
+    pub(crate) fn at(&self, now: Timestamp, destination: &Airport) -> Option<Self> {
         match self.status {
             Status::Landed => None,
             Status::Scheduled if now < self.departure => None,
@@ -166,7 +166,7 @@ impl Flight {
     }
 
     /// The flight with another destination, from where it is.
-    pub fn diverted(&self, now: Timestamp, to: Id<Airport>, airport: &Airport) -> Self {
+    pub(crate) fn diverted(&self, now: Timestamp, to: Id<Airport>, airport: &Airport) -> Self {
         let from = Point {
             latitude: self.latitude,
             longitude: self.longitude,
@@ -190,7 +190,7 @@ impl Flight {
     }
 
     /// The flight that waits so long: at its gate, or circling where it is.
-    pub fn held(&self, now: Timestamp, wait: Duration) -> Self {
+    pub(crate) fn held(&self, now: Timestamp, wait: Duration) -> Self {
         match self.status {
             Status::Scheduled => Self {
                 departure: self.departure + wait,

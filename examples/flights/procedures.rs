@@ -14,7 +14,7 @@ const HOLD_MINUTES_MAX: u16 = 24 * 60;
 
 /// Why a flight does not do what it was asked.
 #[derive(Debug)]
-pub enum Refused {
+pub(crate) enum Refused {
     NoSuchFlight(u32),
     NoSuchAirport(Text<4>),
     HasLanded(u32),
@@ -68,7 +68,7 @@ impl From<TransactionError> for Refused {
 /// Moves the clock, and every flight with it: departs, moves, arrives. When the last has arrived
 /// the day begins again.
 #[procedure(every = 1)]
-pub fn fly(tx: &mut TransactionHandle) -> Result<(), Refused> {
+pub(crate) fn fly(tx: &mut TransactionHandle) -> Result<(), Refused> {
     let Some((id, simulation)) = tx.table::<Simulation>().iter().next() else {
         return Ok(());
     };
@@ -95,7 +95,11 @@ pub fn fly(tx: &mut TransactionHandle) -> Result<(), Refused> {
 
 /// Sends a flight, by its number, to another airport, by its code.
 #[procedure]
-pub fn divert(tx: &mut TransactionHandle, flight: u32, airport: Text<4>) -> Result<Line, Refused> {
+pub(crate) fn divert(
+    tx: &mut TransactionHandle,
+    flight: u32,
+    airport: Text<4>,
+) -> Result<Line, Refused> {
     let (id, record) = find_flight(tx, flight)?;
     let (to, place) = find_airport(tx, airport)?;
     match record.status {
@@ -111,7 +115,7 @@ pub fn divert(tx: &mut TransactionHandle, flight: u32, airport: Text<4>) -> Resu
 
 /// Lets a flight, by its number, wait: at its gate, or circling where it is.
 #[procedure]
-pub fn hold(tx: &mut TransactionHandle, flight: u32, minutes: u16) -> Result<Line, Refused> {
+pub(crate) fn hold(tx: &mut TransactionHandle, flight: u32, minutes: u16) -> Result<Line, Refused> {
     if !(1..=HOLD_MINUTES_MAX).contains(&minutes) {
         return Err(Refused::TooLong(minutes));
     }
@@ -132,7 +136,7 @@ pub fn hold(tx: &mut TransactionHandle, flight: u32, minutes: u16) -> Result<Lin
 
 /// The next ten departures and arrivals of an airport, by its code.
 #[procedure]
-pub fn board(tx: &mut TransactionHandle, airport: Text<4>) -> Result<Board, Refused> {
+pub(crate) fn board(tx: &mut TransactionHandle, airport: Text<4>) -> Result<Board, Refused> {
     let (id, _) = find_airport(tx, airport)?;
     let time = now(tx)?;
     let (flights, airports) = (tx.table::<Flight>(), tx.table::<Airport>());
@@ -158,7 +162,7 @@ pub fn board(tx: &mut TransactionHandle, airport: Text<4>) -> Result<Board, Refu
 
 /// What hangs in an airport's hall.
 #[derive(Serialize)]
-pub struct Board {
+pub(crate) struct Board {
     airport: Text<4>,
     time: Timestamp,
     departures: Vec<Line>,
@@ -167,7 +171,7 @@ pub struct Board {
 
 /// One flight of a board.
 #[derive(Serialize)]
-pub struct Line {
+pub(crate) struct Line {
     flight: u32,
     time: Timestamp,
     airport: Text<4>,

@@ -183,7 +183,8 @@ impl Arena {
             return Ok(block);
         }
         if state.fresh.is_none() {
-            let blocks = (state.bytes / self.block_bytes).max(CHUNK_BLOCKS_MIN);
+            // A sixteenth more: many chunks cost little, memory that nobody uses costs more.
+            let blocks = (state.bytes / self.block_bytes / 16).max(CHUNK_BLOCKS_MIN);
             self.add_chunk(state, blocks.min((HUGE_BYTES / self.block_bytes).max(1)))?;
         }
         let fresh = state.fresh.as_mut().expect("a chunk was just added");

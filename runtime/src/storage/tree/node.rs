@@ -32,13 +32,6 @@ pub(super) struct PageEntry {
 }
 
 impl PageEntry {
-    const NONE: Self = Self {
-        page: std::ptr::null_mut(),
-        present: 0,
-        live: 0,
-        stamp: 0,
-    };
-
     /// The slot of the id with this bit, where it has one.
     pub(super) fn slot(&self, bit: u32) -> usize {
         let below = self.present & ((1 << bit) - 1);
@@ -76,17 +69,6 @@ const _: () = assert!(
 const _: () = assert!(size_of::<LeafNode>() == 576);
 
 impl LeafNode {
-    pub(super) const EMPTY: Self = Self {
-        stamp: 0,
-        reserved: [0; 7],
-        pages: [PageEntry::NONE; LEAF_PAGES],
-    };
-
-    /// The same node under another stamp.
-    pub(super) fn with_stamp(self, stamp: u64) -> Self {
-        Self { stamp, ..self }
-    }
-
     /// The leaf in a block.
     ///
     /// # Safety
@@ -104,29 +86,9 @@ impl LeafNode {
         // SAFETY: the caller's promise; blocks are aligned to 64 bytes.
         unsafe { &mut *block.as_ptr().cast::<Self>() }
     }
-
-    /// Makes a leaf of a block.
-    ///
-    /// # Safety
-    /// The block is one of a node arena, and nobody else uses it.
-    pub(super) unsafe fn put(self, block: Block) {
-        // SAFETY: the caller's promise; blocks of the node arena have the size of a leaf.
-        unsafe { block.as_ptr().cast::<Self>().write(self) };
-    }
 }
 
 impl InnerNode {
-    pub(super) const EMPTY: Self = Self {
-        stamp: 0,
-        reserved: [0; 7],
-        children: [None; FANOUT],
-    };
-
-    /// The same node under another stamp.
-    pub(super) fn with_stamp(self, stamp: u64) -> Self {
-        Self { stamp, ..self }
-    }
-
     /// The inner node in a block.
     ///
     /// # Safety
@@ -144,15 +106,36 @@ impl InnerNode {
         // SAFETY: the caller's promise; blocks are aligned to 64 bytes.
         unsafe { &mut *block.as_ptr().cast::<Self>() }
     }
+}
 
-    /// Makes an inner node of a block.
-    ///
-    /// # Safety
-    /// The block is one of a node arena, and nobody else uses it.
-    pub(super) unsafe fn put(self, block: Block) {
-        // SAFETY: the caller's promise; blocks of the node arena have the size of an inner node.
-        unsafe { block.as_ptr().cast::<Self>().write(self) };
+/// Makes a node of a block: a copy of `old`, or an empty one, under this stamp.
+/// Leaves and inner nodes begin with their stamps, are of one size, and are empty where all
+/// of their bytes are 0.
+///
+/// # Safety
+/// The new block is one of a node arena, and nobody else uses it; `old` holds a node, and nobody
+/// writes that.
+pub(super) unsafe fn make_node(new: Block, old: Option<Block>, stamp: u64) {
+    let address = new.as_ptr();
+    match old {
+        // SAFETY: both are blocks of a node arena; the new one was just taken, so they differ.
+        Some(old) => unsafe {
+            std::ptr::copy_nonoverlapping(old.as_ptr().cast_const(), address, NODE_BYTES);
+        },
+        // SAFETY: a block of a node arena has the bytes of a node.
+        None => unsafe { address.write_bytes(0, NODE_BYTES) },
     }
+    // SAFETY: a node begins with its stamp, at the alignment of the block.
+    unsafe { address.cast::<u64>().write(stamp) };
+}
+
+/// The stamp of a node, leaf or inner.
+///
+/// # Safety
+/// The block holds a node, and nobody writes it.
+pub(super) unsafe fn stamp_of(node: Block) -> u64 {
+    // SAFETY: a node begins with its stamp, at the alignment of the block.
+    unsafe { node.as_ptr().cast::<u64>().read() }
 }
 
 /// The child of a node of this level that leads to a leaf.

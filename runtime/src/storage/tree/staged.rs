@@ -7,7 +7,7 @@ use std::{fmt, sync::Arc};
 
 use super::{
     Tree, TreeView,
-    node::{InnerNode, LEAF_PAGES, LeafNode, PRIVATE, PageEntry, child_index},
+    node::{InnerNode, LEAF_PAGES, LeafNode, PRIVATE, PageEntry, child_index, make_node, stamp_of},
 };
 use crate::{
     schema::RecordId,
@@ -187,17 +187,14 @@ impl StagedTree {
         (self.tree, StagedParts { new_nodes, retired })
     }
 
-    fn retire_one(&mut self, block: Block, side: Side, born: u64) {
-        self.retired.push(Retired { block, side, born });
-    }
-
     /// Adds levels above the root until the tree has room for a leaf.
     fn grow_to(&mut self, leaf: u64) -> Result<(), StorageError> {
         while leaf >= Tree::leaf_room(self.tree.height) {
             if let Some(root) = self.tree.root {
-                let mut node = InnerNode::EMPTY.with_stamp(self.stamp);
-                node.children[0] = Some(root);
-                self.tree.root = Some(self.new_inner(node)?);
+                let new = self.node_for_write(None, self.tree.height + 1)?;
+                // SAFETY: the node was just made by this tree, which is borrowed exclusively.
+                unsafe { InnerNode::at_mut(new) }.children[0] = Some(root);
+                self.tree.root = Some(new);
             }
             self.tree.height += 1;
         }
@@ -224,46 +221,34 @@ impl StagedTree {
 
     /// A private node of this level in the place of `old`.
     fn node_for_write(&mut self, old: Option<Block>, level: u32) -> Result<Block, StorageError> {
-        let Some(old) = old else {
-            return match level {
-                0 => self.new_leaf(LeafNode::EMPTY.with_stamp(self.stamp)),
-                _ => self.new_inner(InnerNode::EMPTY.with_stamp(self.stamp)),
-            };
-        };
-        if level == 0 {
-            // SAFETY: it is a leaf, and reachable from this tree, so it can be read.
-            let node = unsafe { *LeafNode::at(old) };
-            if node.stamp == self.stamp {
+        if let Some(old) = old {
+            // SAFETY: a node begins with its stamp, and `old` can be read, since this tree
+            // reaches it.
+            let stamp = unsafe { stamp_of(old) };
+            if stamp == self.stamp {
                 return Ok(old);
             }
-            let new = self.new_leaf(node.with_stamp(self.stamp))?;
-            self.retire_one(old, Side::Node, node.stamp);
+            let new = self.new_node(Some(old), level)?;
+            self.retired.push(Retired {
+                block: old,
+                side: Side::Node,
+                born: stamp,
+            });
             return Ok(new);
         }
-        // SAFETY: it is an inner node, and reachable from this tree, so it can be read.
-        let node = unsafe { *InnerNode::at(old) };
-        if node.stamp == self.stamp {
-            return Ok(old);
-        }
-        let new = self.new_inner(node.with_stamp(self.stamp))?;
-        self.retire_one(old, Side::Node, node.stamp);
+        self.new_node(None, level)
+    }
+
+    fn new_node(&mut self, old: Option<Block>, level: u32) -> Result<Block, StorageError> {
+        let new = self.memory.nodes.take()?;
+        // SAFETY: the block was just taken from the node arena, and `old` is reached by others at
+        // most to be read.
+        unsafe { make_node(new, old, self.stamp) };
+        self.new_nodes.push(match level {
+            0 => NewNode::Leaf(new),
+            _ => NewNode::Inner(new),
+        });
         Ok(new)
-    }
-
-    fn new_leaf(&mut self, node: LeafNode) -> Result<Block, StorageError> {
-        let block = self.memory.nodes.take()?;
-        // SAFETY: the block was just taken from the node arena.
-        unsafe { node.put(block) };
-        self.new_nodes.push(NewNode::Leaf(block));
-        Ok(block)
-    }
-
-    fn new_inner(&mut self, node: InnerNode) -> Result<Block, StorageError> {
-        let block = self.memory.nodes.take()?;
-        // SAFETY: the block was just taken from the node arena.
-        unsafe { node.put(block) };
-        self.new_nodes.push(NewNode::Inner(block));
-        Ok(block)
     }
 
     /// Makes the page of an entry private: a new one where there is none, else a copy.

@@ -53,3 +53,23 @@ pub fn airport(code: &str) -> Airport {
         latitude: 33.64,
     }
 }
+
+/// Numbers that follow no pattern, the same for the same seed: a xorshift generator
+/// (Marsaglia, 2003).
+#[derive(Debug)]
+pub struct Random(u64);
+
+impl Random {
+    /// Numbers of this seed.
+    pub fn new(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
+    }
+
+    /// The next number, below `below`.
+    pub fn below(&mut self, below: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % below
+    }
+}

@@ -87,9 +87,19 @@ impl Block {
     }
 }
 
+/// How much memory an arena takes when it has no block left.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Growth {
+    /// As much as it has, up to a huge page: for pages, which many reads go to.
+    Doubling,
+    /// A sixteenth of what it has: for nodes, of which a whole huge page is a lot.
+    Sixteenth,
+}
+
 /// Blocks of one size.
 pub(super) struct Arena {
     block_bytes: usize,
+    growth: Growth,
     account: Arc<MemoryAccount>,
     state: Mutex<State>,
 }
@@ -115,10 +125,11 @@ struct Chunk {
 }
 
 impl Arena {
-    pub(super) fn new(block_bytes: usize, account: Arc<MemoryAccount>) -> Self {
+    pub(super) fn new(block_bytes: usize, growth: Growth, account: Arc<MemoryAccount>) -> Self {
         let block_bytes = block_bytes.next_multiple_of(LINE_BYTES);
         Self {
             block_bytes,
+            growth,
             account,
             state: Mutex::default(),
         }
@@ -183,9 +194,12 @@ impl Arena {
             return Ok(block);
         }
         if state.fresh.is_none() {
-            // A sixteenth more: many chunks cost little, memory that nobody uses costs more.
-            let blocks = (state.bytes / self.block_bytes / 16).max(CHUNK_BLOCKS_MIN);
-            self.add_chunk(state, blocks.min((HUGE_BYTES / self.block_bytes).max(1)))?;
+            let more = match self.growth {
+                Growth::Doubling => state.bytes,
+                Growth::Sixteenth => state.bytes / 16,
+            };
+            let blocks = more.min(HUGE_BYTES) / self.block_bytes;
+            self.add_chunk(state, blocks.max(CHUNK_BLOCKS_MIN))?;
         }
         let fresh = state.fresh.as_mut().expect("a chunk was just added");
         let block = fresh.next;
@@ -283,7 +297,7 @@ mod tests {
     #[test]
     fn a_block_that_was_given_back_goes_out_again_before_memory_grows() {
         let account = Arc::new(MemoryAccount::new(u64::MAX));
-        let arena = Arena::new(100, Arc::clone(&account));
+        let arena = Arena::new(100, Growth::Doubling, Arc::clone(&account));
         let mut blocks = Vec::new();
         arena.take_many(CHUNK_BLOCKS_MIN, &mut blocks).unwrap();
         let bytes = account.used_bytes();
@@ -304,7 +318,7 @@ mod tests {
     #[test]
     fn beyond_the_memory_limit_a_block_is_refused_and_the_account_stays_right() {
         let account = Arc::new(MemoryAccount::new(10_000));
-        let arena = Arena::new(64, Arc::clone(&account));
+        let arena = Arena::new(64, Growth::Doubling, Arc::clone(&account));
         let refused = (0..1_000).find_map(|_| arena.take().err()).unwrap();
         assert!(matches!(
             refused,

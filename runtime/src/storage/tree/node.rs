@@ -33,14 +33,13 @@ pub(super) struct PageEntry {
 
 impl PageEntry {
     /// The slot of the id with this bit, where it has one.
+    #[inline(always)]
     pub(super) fn slot(&self, bit: u32) -> usize {
-        let below = self.present & ((1 << bit) - 1);
-        // Pages that were never packed have all bits below set, and need no count.
-        if below == (1 << bit) - 1 {
-            bit as usize
-        } else {
-            below.count_ones() as usize
+        // Pages that were never packed have no gap below their last slot, and need no count.
+        if self.present & self.present.wrapping_add(1) == 0 {
+            return bit as usize;
         }
+        (self.present & ((1 << bit) - 1)).count_ones() as usize
     }
 }
 
@@ -139,6 +138,8 @@ pub(super) unsafe fn stamp_of(node: Block) -> u64 {
 }
 
 /// The child of a node of this level that leads to a leaf.
+#[inline(always)]
 pub(super) fn child_index(leaf: u64, level: u32) -> usize {
-    (leaf >> ((level - 1) * FANOUT_BITS)) as usize % FANOUT
+    // Six levels of 64 children are more than any table has, so the shift never wraps.
+    (leaf.wrapping_shr((level - 1) * FANOUT_BITS) as usize) & (FANOUT - 1)
 }

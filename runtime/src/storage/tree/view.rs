@@ -6,11 +6,11 @@ use std::marker::PhantomData;
 
 use super::{
     Geometry, Tree,
-    node::{InnerNode, LEAF_PAGES, LeafNode, PageEntry, child_index},
+    node::{FANOUT_BITS, InnerNode, LEAF_PAGES, LeafNode, PageEntry, child_index},
 };
 use crate::{
     schema::{Record, RecordId},
-    storage::cast::record_at,
+    storage::{cast::record_at, memory::Block},
 };
 
 /// A tree that can be read for `'s`.
@@ -51,29 +51,35 @@ impl<'s> TreeView<'s> {
             .map_or(0, |_| Tree::leaf_room(self.tree.height))
     }
 
+    #[inline(always)]
     fn leaf_node(&self, leaf: u64) -> Option<&'s LeafNode> {
-        if leaf >= Tree::leaf_room(self.tree.height) {
+        let height = self.tree.height;
+        if leaf.wrapping_shr(height * FANOUT_BITS) != 0 {
             return None;
         }
-        let mut block = self.tree.root?;
-        for level in (1..=self.tree.height).rev() {
-            // SAFETY: above the leaves all nodes are inner ones, and the view may read them.
-            let node: &'s InnerNode = unsafe { InnerNode::at(block) };
-            block = node.children[child_index(leaf, level)]?;
-        }
+        let root = self.tree.root?;
+        // SAFETY: above the leaves all nodes are inner ones, and the view may read them.
+        let child = |node, level| unsafe { child(node, leaf, level) };
+        // Spelled out for the heights that tables have, so that reads are free to overlap.
+        let block = match height {
+            0 => root,
+            1 => child(root, 1)?,
+            2 => child(child(root, 2)?, 1)?,
+            _ => (1..=height).rev().try_fold(root, child)?,
+        };
         // SAFETY: at level 0 the node is a leaf, and the view may read it.
         Some(unsafe { LeafNode::at(block) })
     }
 
     /// The entry of the page of this id, and the id's bit in it.
-    #[inline]
+    #[inline(always)]
     fn entry(&self, id: RecordId) -> Option<(&'s PageEntry, u32)> {
         let (leaf, page, bit) = self.tree.geometry.place(id.get() - 1);
         Some((&self.leaf_node(leaf)?.pages[page], bit))
     }
 
     /// The first byte of the live record of this id.
-    #[inline]
+    #[inline(always)]
     fn address(&self, id: RecordId) -> Option<*const u8> {
         let (entry, bit) = self.entry(id)?;
         if entry.live >> bit & 1 == 0 {
@@ -159,6 +165,16 @@ impl<'s> TreeView<'s> {
         }
         None
     }
+}
+
+/// The child of an inner node of this level that leads to a leaf.
+///
+/// # Safety
+/// The block holds an inner node, and nobody writes it.
+#[inline(always)]
+unsafe fn child(node: Block, leaf: u64, level: u32) -> Option<Block> {
+    // SAFETY: the caller's promise.
+    unsafe { InnerNode::at(node) }.children[child_index(leaf, level)]
 }
 
 /// A leaf that can be read for `'s`.

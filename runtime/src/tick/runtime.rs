@@ -33,6 +33,7 @@ pub struct Runtime {
     handle: RuntimeHandle,
     ticker: Option<Ticker>,
     thread: Option<JoinHandle<Ticker>>,
+    stopped: bool,
 }
 
 /// The way to a running database from any thread. Cloning it gives another handle of the same one.
@@ -92,6 +93,7 @@ impl Runtime {
             handle: RuntimeHandle { shared },
             ticker: Some(ticker),
             thread: None,
+            stopped: false,
         }
     }
 
@@ -153,6 +155,9 @@ impl Runtime {
     /// Ends the ticks, answers all who wait, and writes everything to disk.
     pub fn stop(&mut self) -> Result<()> {
         let shared = Arc::clone(&self.handle.shared);
+        if std::mem::replace(&mut self.stopped, true) {
+            return Ok(());
+        }
         shared.stopping.store(true, Ordering::Release);
         if let Some(thread) = self.thread.take() {
             match thread.join() {

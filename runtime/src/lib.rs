@@ -3,6 +3,7 @@
 // Generated code says `::tickbase`, also in the examples and tests of this crate itself.
 extern crate self as tickbase;
 
+mod clock;
 mod config;
 mod database;
 mod error;
@@ -18,8 +19,9 @@ mod storage;
 mod tick;
 mod transaction;
 
+pub use clock::{Clock, ManualClock, SystemClock};
 pub use config::{Config, Durability};
-pub use database::{AtomicBuffer, BufferView, Database, DatabaseBuilder, Table};
+pub use database::{AtomicBuffer, BufferView, Database, DatabaseBuilder, Persisted, Table};
 pub use error::{Error, Result};
 pub use metrics::MetricsReading;
 pub use persistence::PersistenceError;
@@ -40,8 +42,8 @@ pub use storage::{
     Change, PageView, RecordCodec, RecordPtr, Snapshot, StorageError, TableView, TypedView,
 };
 pub use tick::{
-    Answer, Clock, ManualClock, Persisted, Phase, PhaseUse, QueueError, RecordInput, Reply,
-    Request, Runtime, RuntimeHandle, SystemClock, TickRecord,
+    Answer, Phase, PhaseUse, QueueError, RecordInput, Reply, Request, Runtime, RuntimeHandle,
+    TickRecord,
 };
 pub use tickbase_macros::{FieldType, procedure, table};
 pub use transaction::{

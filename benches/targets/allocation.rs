@@ -1,6 +1,9 @@
 //! An allocator that counts the bytes that are in use.
 
-#![expect(unsafe_code, reason = "an allocator is unsafe by its trait; this one only counts")]
+#![expect(
+    unsafe_code,
+    reason = "an allocator is unsafe by its trait; this one only counts"
+)]
 
 use std::{
     alloc::{GlobalAlloc, Layout, System},

@@ -26,11 +26,11 @@ fn single(report: &mut Report) {
     let db = database(records);
     let ids = Random::new(5).ids(COMMITS, records);
     let commit = |id| {
-        db.transact(|tx| Ok(tx.update(id, |p: &mut Particle| p.hits += 1)?)).expect("a commit");
+        db.transact(|tx| Ok(tx.update(id, |p: &mut Particle| p.hits += 1)?))
+            .expect("a commit");
     };
-    let rates = (0..ROUNDS).map(|_| {
-        COMMITS as f64 / seconds(|| ids.iter().copied().for_each(commit)) / 1e6
-    });
+    let rates = (0..ROUNDS)
+        .map(|_| COMMITS as f64 / seconds(|| ids.iter().copied().for_each(commit)) / 1e6);
     let rate = median(rates.collect());
     let mut taken: Vec<u64> = Vec::with_capacity(COMMITS);
     for id in &ids {

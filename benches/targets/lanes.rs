@@ -42,7 +42,10 @@ fn hammer(db: &Database, far: bool) -> f64 {
     let begin = || db.begin_with(Isolation::ReadCommitted);
     let id = |number| Id::<Particle>::from_u64(number).expect("ids start at 1");
     let touch = |tx: &mut TransactionHandle, id| {
-        tx.update(id, |particle: &mut Particle| std::ptr::from_mut(particle).addr()).expect("a record")
+        tx.update(id, |particle: &mut Particle| {
+            std::ptr::from_mut(particle).addr()
+        })
+        .expect("a record")
     };
     let (mut left, mut between, mut right) = (begin(), begin(), begin());
     let low = touch(&mut left, id(SLOTS));
@@ -53,8 +56,15 @@ fn hammer(db: &Database, far: bool) -> f64 {
     }
     let high = touch(&mut right, id(SLOTS + 1));
     let distance = high.abs_diff(low);
-    let as_meant = if far { distance > 100_000 } else { distance <= 2_048 };
-    assert!(as_meant, "the pages lie {distance} bytes apart, which is not what is to be measured");
+    let as_meant = if far {
+        distance > 100_000
+    } else {
+        distance <= 2_048
+    };
+    assert!(
+        as_meant,
+        "the pages lie {distance} bytes apart, which is not what is to be measured"
+    );
     let barrier = Barrier::new(2);
     let write = |tx: &mut TransactionHandle, id| {
         tx.update(id, |particle: &mut Particle| {

@@ -32,7 +32,11 @@ struct Arguments {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let records = if arguments.long { 10_000_000 } else { 1_000_000 };
+    let records = if arguments.long {
+        10_000_000
+    } else {
+        1_000_000
+    };
     let mut report = Report::new(arguments.only, records);
     reads::rows(&mut report);
     commits::rows(&mut report);

@@ -46,6 +46,10 @@ pub(crate) fn rows(report: &mut Report) {
 }
 
 fn pass(db: &Database) {
-    db.transact(|tx| Ok(tx.table_mut::<Particle>().par_for_each_mut(|_, p| p.step())?))
-        .expect("a commit");
+    db.transact(|tx| {
+        Ok(tx
+            .table_mut::<Particle>()
+            .par_for_each_mut(|_, p| p.step())?)
+    })
+    .expect("a commit");
 }

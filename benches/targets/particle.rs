@@ -39,7 +39,10 @@ impl Particle {
 
 /// A database of so many particles, in memory.
 pub(crate) fn database(records: usize) -> Database {
-    let db = Database::builder().table::<Particle>().in_memory().expect("a database in memory");
+    let db = Database::builder()
+        .table::<Particle>()
+        .in_memory()
+        .expect("a database in memory");
     let numbers: Vec<usize> = (0..records).collect();
     for batch in numbers.chunks(100_000) {
         db.transact(|tx| {

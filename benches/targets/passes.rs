@@ -25,7 +25,9 @@ fn update_all(report: &mut Report) {
         records,
         || {
             db.transact(|tx| {
-                Ok(tx.table_mut::<Particle>().par_for_each_mut(|_, p| p.step())?)
+                Ok(tx
+                    .table_mut::<Particle>()
+                    .par_for_each_mut(|_, p| p.step())?)
             })
             .expect("a commit");
         },
@@ -61,7 +63,10 @@ fn efficiency(report: &mut Report) {
         black_box(table.par_fold(|| 0.0, |sum, _, p| sum + compute(p), |a, b| a + b));
     };
     let on = |threads: usize| {
-        let pool = ThreadPoolBuilder::new().num_threads(threads).build().expect("a pool");
+        let pool = ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build()
+            .expect("a pool");
         pool.install(pass);
         move || seconds(|| pool.install(pass))
     };

@@ -38,7 +38,11 @@ fn held(report: &mut Report) {
     let (ours, theirs) = in_turns(
         READS,
         || {
-            let sum: f64 = ids.iter().filter_map(|id| table.get(*id)).map(|p| p.mass).sum();
+            let sum: f64 = ids
+                .iter()
+                .filter_map(|id| table.get(*id))
+                .map(|p| p.mass)
+                .sum();
             black_box(sum);
         },
         || {
@@ -110,7 +114,8 @@ fn beside_writer(report: &mut Report) {
                 let mut random = Random::new(4 + round);
                 while !stop.load(Ordering::Relaxed) {
                     let id = random.ids(1, records)[0];
-                    db.transact(|tx| Ok(tx.update(id, |p| p.hits += 1)?)).expect("a commit");
+                    db.transact(|tx| Ok(tx.update(id, |p| p.hits += 1)?))
+                        .expect("a commit");
                 }
             });
             beside.push(p999(&db, &ids));

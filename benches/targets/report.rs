@@ -39,7 +39,12 @@ pub(crate) struct Report {
 
 impl Report {
     pub(crate) fn new(only: String, records: usize) -> Self {
-        let report = Self { only, records, failed: Vec::new(), rows: 0 };
+        let report = Self {
+            only,
+            records,
+            failed: Vec::new(),
+            rows: 0,
+        };
         line(&format!(
             "{:<34} {:>12} {:<10} {:<22} {:>10} {:>7}  {:<14} aim",
             "row", "measured", "unit", "baseline", "", "ratio", "floor"
@@ -63,9 +68,11 @@ impl Report {
         }
         self.rows += 1;
         let (baseline, value, ratio) = match row.baseline {
-            Some((name, value)) => {
-                (name, format!("{value:.2}"), format!("{:.2}", row.measured / value))
-            }
+            Some((name, value)) => (
+                name,
+                format!("{value:.2}"),
+                format!("{:.2}", row.measured / value),
+            ),
             None => ("", String::new(), String::new()),
         };
         let (floor, holds) = match row.floor {
@@ -86,11 +93,18 @@ impl Report {
     pub(crate) fn end(self) -> ExitCode {
         let failed = self.failed.len();
         line(&format!("{} passed, {failed} failed", self.rows - failed));
-        if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        if failed == 0 {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::FAILURE
+        }
     }
 }
 
-#[expect(clippy::print_stdout, reason = "the report is what this program is for")]
+#[expect(
+    clippy::print_stdout,
+    reason = "the report is what this program is for"
+)]
 fn line(text: &str) {
     println!("{text}");
 }

@@ -25,7 +25,13 @@ pub(crate) fn rows(report: &mut Report) {
         }
         tx.commit().expect("a commit");
     }
-    scan(report, &db, &plain, "scan_after_random_updates", "ratio 0.5");
+    scan(
+        report,
+        &db,
+        &plain,
+        "scan_after_random_updates",
+        "ratio 0.5",
+    );
 }
 
 fn scan(

@@ -1,5 +1,8 @@
 //! An in-memory, tick-driven database that links into your program.
 
+#![warn(missing_docs)]
+#![warn(clippy::unwrap_used)]
+
 // Generated code says `::tickbase`, also in the examples and tests of this crate itself.
 extern crate self as tickbase;
 

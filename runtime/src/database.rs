@@ -1,22 +1,25 @@
 //! The database: puts the parts together, and is what an embedding program holds.
 
 mod builder;
+mod persist;
 mod table;
 
 use std::sync::Arc;
 
 pub use builder::DatabaseBuilder;
+pub use persist::Persisted;
+pub(crate) use persist::{Persistence, SchemaChange};
 pub use table::{AtomicBuffer, BufferView, Table};
 
 use crate::{
     Config, Result,
+    clock::Clock,
     procedure::ProcedureRegistry,
     schema::{
         FieldDefinition, Record, Relation, RelationDefinition, SchemaError, TableDefinition,
         TableSchema,
     },
     storage::{Draft, Snapshot, Store},
-    tick::{Clock, Persistence},
     transaction::{
         Isolation, Moment, TransactionError, TransactionHandle, commit_locked, schema_change,
     },

@@ -305,7 +305,7 @@ mod tests {
         assert!(
             blocks
                 .iter()
-                .all(|block| block.as_ptr() as usize % LINE_BYTES == 0)
+                .all(|block| (block.as_ptr() as usize).is_multiple_of(LINE_BYTES))
         );
         arena.give_back(blocks[..2].iter().copied());
         assert_eq!(arena.take().unwrap(), blocks[0]);

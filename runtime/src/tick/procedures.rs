@@ -14,12 +14,12 @@ use std::{
 use rayon::prelude::*;
 
 use super::{
-    request::{Answer, Persisted, Reply, ReplyTo},
+    request::{Answer, Reply, ReplyTo},
     timeline::PhaseUse,
 };
 use crate::{
     Error,
-    database::{Database, flatten},
+    database::{Database, Persisted, flatten},
     metrics::Metrics,
     procedure::{CallError, Outcome, Params, Registered, Run, Signature, run},
     storage::Snapshot,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::{
     Error,
+    database::Persisted,
     procedure::Outcome,
     schema::{
         FieldDefinition, RecordId, Relation, RelationDefinition, TableDefinition, TableSchema,
@@ -140,15 +141,6 @@ pub enum Answer {
     Returned(Outcome),
     /// Nothing beyond that it is done.
     Done,
-}
-
-/// How much an answered change has behind it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Persisted {
-    /// It is in memory; the next flush writes it.
-    Memory,
-    /// It is on disk.
-    Disk,
 }
 
 /// The answer to one request.

@@ -6,12 +6,12 @@ use std::time::Duration;
 use super::{
     procedures::Call,
     queue::{Queue, QueueError},
-    request::{Answer, Persisted, RecordInput, Reply, ReplyTo, Request},
+    request::{Answer, RecordInput, Reply, ReplyTo, Request},
     timeline::PhaseUse,
 };
 use crate::{
     Error,
-    database::{Database, flatten},
+    database::{Database, Persisted, SchemaChange, flatten},
     metrics::Metrics,
     procedure::{CallError, Params},
     storage::Draft,
@@ -35,15 +35,6 @@ struct Pending {
     reply: ReplyTo,
     result: Result<Answer, Error>,
     schema_change: Option<SchemaChange>,
-}
-
-/// How much of the files a schema change touches.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum SchemaChange {
-    /// The list of tables.
-    Tables,
-    /// Records, or what must hold of them.
-    Records,
 }
 
 impl RequestsPhase<'_> {

@@ -12,16 +12,15 @@ use std::{
 
 use super::{
     Request, TickRecord,
-    persist::Persistence,
     procedures::{Calls, ProceduresPhase},
     queue::{Queue, QueueError, Waiting},
-    request::{Persisted, Reply},
+    request::Reply,
     requests::RequestsPhase,
     timeline::{PhaseUse, Timeline},
 };
 use crate::{
     Error, Result,
-    database::Database,
+    database::{Database, Persisted, Persistence},
     metrics::{Metrics, MetricsReading},
     procedure::ProcedureRegistry,
     transaction::Moment,

@@ -64,7 +64,7 @@ impl<T: Record> TableMut<'_, T> {
     ) -> Result<(), TransactionError> {
         self.staging.stage_update(id.record_id(), |bytes| {
             with_record_mut(T::layout(), bytes, |record| {
-                *(field.get_mut)(record) = value
+                *(field.get_mut)(record) = value;
             });
             (FieldMask::NONE.with(field.index), ())
         })

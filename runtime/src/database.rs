@@ -19,7 +19,7 @@ use crate::{
         FieldDefinition, Record, Relation, RelationDefinition, SchemaError, TableDefinition,
         TableSchema,
     },
-    storage::{Draft, Snapshot, Store},
+    storage::{Draft, Snapshot, Store, TableView},
     transaction::{
         Isolation, Moment, TransactionError, TransactionHandle, commit_locked, schema_change,
     },
@@ -182,6 +182,12 @@ impl Database {
     /// Versions that somebody holds a snapshot of, the current one included.
     pub fn live_snapshots(&self) -> usize {
         self.inner.store.live_snapshots()
+    }
+
+    fn restore_records(&self, table: TableView<'_>) -> Result<()> {
+        self.change_schema(|draft| {
+            schema_change::restore_records(draft, self.inner.store.account(), table)
+        })
     }
 
     fn change_schema<R>(

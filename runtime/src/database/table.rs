@@ -145,6 +145,13 @@ impl AtomicBuffer {
         }
     }
 
+    /// Publishes a version in which this table, and no other, has the records of `view`, as one
+    /// swap. Ids that were given out meanwhile stay used; nothing is published where a relation
+    /// would break.
+    pub fn store(&self, view: &BufferView) -> Result<()> {
+        self.table.database.restore_records(view.view())
+    }
+
     /// Records that there is room for before memory grows.
     pub fn capacity(&self) -> Result<u64> {
         Ok(self.load()?.view().capacity())

@@ -128,6 +128,38 @@ pub(crate) fn compact(
     rebuild(draft, account, former, &schema, current.catalog().clone())
 }
 
+/// Puts the records that a table had in another snapshot in the place of those that it has, where
+/// all relations hold with them.
+pub(crate) fn restore_records(
+    draft: &mut Draft,
+    account: &Arc<MemoryAccount>,
+    table: TableView<'_>,
+) -> Result<(), TransactionError> {
+    let current = draft.snapshot();
+    let name = &table.schema().name;
+    let now = existing(&current, name.as_str())?;
+    if !Arc::ptr_eq(&now.version.schema, &table.version.schema) {
+        return Err(TransactionError::SchemaChanged {
+            table: name.clone(),
+        });
+    }
+    let mut loader = TableLoader::with_account(Arc::clone(&now.version.schema), account);
+    for (id, record) in table.records() {
+        loader.push(id, record)?;
+    }
+    let loaded = loader.finish(now.version.shared.last_id());
+    let relations = current.catalog().relations_of(now.schema());
+    let indexes = build_indexes_of(loaded.records(), now.schema(), relations)?;
+    draft.set_loaded(loaded, indexes);
+    let changed = draft.snapshot();
+    for relation in relations.from.iter().chain(&relations.to) {
+        let from = existing(&changed, relation.from_table.as_str())?;
+        let targets = existing(&changed, relation.to_table.as_str())?;
+        check_references(&from.version.indexes, from, targets, relation)?;
+    }
+    Ok(())
+}
+
 /// Copies every record into a table of another schema, field by field, by name.
 fn rebuild(
     draft: &mut Draft,

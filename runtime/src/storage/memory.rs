@@ -22,6 +22,10 @@ use super::StorageError;
 /// A cache line: what blocks are aligned to, so that two cores never write one line.
 pub(super) const LINE_BYTES: usize = 64;
 
+/// Bits of an address: what systems give a program unless it asks for more. The tree keeps marks in
+/// the others.
+pub(super) const ADDRESS_BITS: u32 = 48;
+
 /// The size and alignment of a large chunk, that of a huge page.
 const HUGE_BYTES: usize = 2 * 1024 * 1024;
 
@@ -233,6 +237,12 @@ impl Arena {
             self.account.release(bytes);
             return Err(StorageError::OutOfMemory { bytes });
         };
+        if (start.addr().get() + bytes) >> ADDRESS_BITS != 0 {
+            // SAFETY: it was just allocated with this layout.
+            unsafe { dealloc(start.as_ptr(), layout) };
+            self.account.release(bytes);
+            return Err(StorageError::OutOfMemory { bytes });
+        }
         if huge {
             advise_huge_pages(start, bytes);
         }

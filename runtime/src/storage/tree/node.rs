@@ -2,7 +2,8 @@
 
 #![expect(unsafe_code, reason = "nodes are reached through addresses")]
 
-use crate::storage::memory::Block;
+use super::Geometry;
+use crate::storage::memory::{ADDRESS_BITS, Block};
 
 /// Pages under one leaf.
 pub(in crate::storage) const LEAF_PAGES: usize = 16;
@@ -19,7 +20,6 @@ pub(in crate::storage) const NODE_BYTES: usize = size_of::<LeafNode>();
 
 /// What the tree knows of one page.
 #[derive(Clone, Copy, Debug)]
-#[repr(C)]
 pub(super) struct PageEntry {
     /// The page's first byte; null where no id of it was ever used.
     pub(super) page: *mut u8,
@@ -32,33 +32,46 @@ pub(super) struct PageEntry {
 }
 
 impl PageEntry {
+    /// Whether ids without a slot lie below ids with one, so that slots have to be counted.
+    fn is_packed(&self) -> bool {
+        self.present & self.present.wrapping_add(1) != 0
+    }
+
     /// The slot of the id with this bit, where it has one.
-    #[inline(always)]
     pub(super) fn slot(&self, bit: u32) -> usize {
-        // Pages that were never packed have no gap below their last slot, and need no count.
-        if self.present & self.present.wrapping_add(1) == 0 {
-            return bit as usize;
+        match self.is_packed() {
+            false => bit as usize,
+            true => slot_in_packed(self.present, bit),
         }
-        (self.present & ((1 << bit) - 1)).count_ones() as usize
     }
 }
 
-/// Sixteen pages. It fills nine cache lines, the first with the stamp.
+/// The slot of the id with this bit: the number of ids with slots below it.
+fn slot_in_packed(present: u64, bit: u32) -> usize {
+    (present & ((1 << bit) - 1)).count_ones() as usize
+}
+
+/// Sixteen pages, as arrays rather than entries: a point read of a page of up to sixteen slots
+/// needs one word of all this, its tagged address.
+///
+/// A tagged address is the page's address, in its upper sixteen bits a copy of the first sixteen
+/// `live` bits, in its lowest a one where the page is packed.
 #[derive(Clone, Copy)]
 #[repr(C, align(64))]
 pub(super) struct LeafNode {
+    tagged: [*mut u8; LEAF_PAGES],
+    live: [u64; LEAF_PAGES],
+    present: [u64; LEAF_PAGES],
+    stamps: [u64; LEAF_PAGES],
     pub(super) stamp: u64,
-    reserved: [u64; 7],
-    pub(super) pages: [PageEntry; LEAF_PAGES],
 }
 
 /// Sixty-four nodes of the level below.
 #[derive(Clone, Copy)]
 #[repr(C, align(64))]
 pub(super) struct InnerNode {
-    pub(super) stamp: u64,
-    reserved: [u64; 7],
     pub(super) children: [Option<Block>; FANOUT],
+    pub(super) stamp: u64,
 }
 
 const _: () = assert!(
@@ -66,8 +79,79 @@ const _: () = assert!(
     "one arena serves both"
 );
 const _: () = assert!(size_of::<LeafNode>() == 576);
+/// Where a node, leaf or inner, has its stamp.
+const STAMP_OFFSET: usize = std::mem::offset_of!(LeafNode, stamp);
+const _: () = assert!(STAMP_OFFSET == std::mem::offset_of!(InnerNode, stamp));
+
+/// Slots whose `live` bits fit in a tagged address.
+const TAGGED_SLOTS: usize = 16;
+const LIVE_SHIFT: u32 = ADDRESS_BITS;
+const ADDRESS_MASK: usize = ((1 << ADDRESS_BITS) - 1) & !1;
 
 impl LeafNode {
+    /// The entry of the page of this place.
+    pub(super) fn entry(&self, page: usize) -> PageEntry {
+        PageEntry {
+            page: self.tagged[page].map_addr(|address| address & ADDRESS_MASK),
+            present: self.present[page],
+            live: self.live[page],
+            stamp: self.stamps[page],
+        }
+    }
+
+    /// Replaces the entry of the page of this place.
+    pub(super) fn set_entry(&mut self, page: usize, entry: PageEntry) {
+        let tags = (entry.live as usize) << LIVE_SHIFT | usize::from(entry.is_packed());
+        self.tagged[page] = entry.page.map_addr(|address| address | tags);
+        self.present[page] = entry.present;
+        self.live[page] = entry.live;
+        self.stamps[page] = entry.stamp;
+    }
+
+    /// The stamp of the page of this place.
+    pub(super) fn page_stamp(&self, page: usize) -> u64 {
+        self.stamps[page]
+    }
+
+    /// Bit i is set where the i-th id of the page of this place has a record that is not deleted.
+    pub(super) fn live(&self, page: usize) -> u64 {
+        self.live[page]
+    }
+
+    /// Replaces the private stamps of pages by a version.
+    pub(super) fn publish(&mut self, version: u64) {
+        self.stamp = version;
+        for stamp in &mut self.stamps {
+            if *stamp & PRIVATE != 0 {
+                *stamp = version;
+            }
+        }
+    }
+
+    /// The page of this place and the slot in it of the live record with this bit; none where
+    /// there is no such record.
+    #[inline(always)]
+    pub(super) fn find(
+        &self,
+        geometry: Geometry,
+        page: usize,
+        bit: u32,
+    ) -> Option<(*mut u8, usize)> {
+        let tagged = self.tagged[page];
+        let live = match geometry.slots() <= TAGGED_SLOTS {
+            true => (tagged.addr() >> LIVE_SHIFT) as u64,
+            false => self.live[page],
+        };
+        if live.wrapping_shr(bit) & 1 == 0 {
+            return None;
+        }
+        let slot = match tagged.addr() & 1 {
+            0 => bit as usize,
+            _ => slot_in_packed(self.present[page], bit),
+        };
+        Some((tagged.map_addr(|address| address & ADDRESS_MASK), slot))
+    }
+
     /// The leaf in a block.
     ///
     /// # Safety
@@ -108,7 +192,7 @@ impl InnerNode {
 }
 
 /// Makes a node of a block: a copy of `old`, or an empty one, under this stamp.
-/// Leaves and inner nodes begin with their stamps, are of one size, and are empty where all
+/// Leaves and inner nodes have their stamps in one place, are of one size, and are empty where all
 /// of their bytes are 0.
 ///
 /// # Safety
@@ -124,8 +208,10 @@ pub(super) unsafe fn make_node(new: Block, old: Option<Block>, stamp: u64) {
         // SAFETY: a block of a node arena has the bytes of a node.
         None => unsafe { address.write_bytes(0, NODE_BYTES) },
     }
-    // SAFETY: a node begins with its stamp, at the alignment of the block.
-    unsafe { address.cast::<u64>().write(stamp) };
+    // SAFETY: the stamp lies in the node.
+    let place = unsafe { address.add(STAMP_OFFSET) };
+    // SAFETY: the block is aligned to 64 bytes, and so the stamp to 8.
+    unsafe { place.cast::<u64>().write(stamp) };
 }
 
 /// The stamp of a node, leaf or inner.
@@ -133,8 +219,11 @@ pub(super) unsafe fn make_node(new: Block, old: Option<Block>, stamp: u64) {
 /// # Safety
 /// The block holds a node, and nobody writes it.
 pub(super) unsafe fn stamp_of(node: Block) -> u64 {
-    // SAFETY: a node begins with its stamp, at the alignment of the block.
-    unsafe { node.as_ptr().cast::<u64>().read() }
+    // SAFETY: the stamp lies in the node.
+    let place = unsafe { node.as_ptr().add(STAMP_OFFSET) };
+    // SAFETY: the block is aligned to 64 bytes, and so the stamp to 8; the caller promises that
+    // nobody writes it.
+    unsafe { place.cast::<u64>().read() }
 }
 
 /// The child of a node of this level that leads to a leaf.

@@ -113,11 +113,11 @@ impl StagedTree {
         let block = self.leaf_for_write(leaf)?;
         // SAFETY: the leaf is private to this tree, which is borrowed exclusively.
         let node = unsafe { LeafNode::at_mut(block) };
-        let mut entry = node.pages[page];
+        let mut entry = node.entry(page);
         self.page_for_write(&mut entry)?;
         self.make_slot(&mut entry, bit);
         entry.live |= 1 << bit;
-        node.pages[page] = entry;
+        node.set_entry(page, entry);
         Ok(self.slot_mut(&entry, bit))
     }
 
@@ -130,9 +130,9 @@ impl StagedTree {
         let block = self.leaf_for_write(leaf)?;
         // SAFETY: the leaf is private to this tree, which is borrowed exclusively.
         let node = unsafe { LeafNode::at_mut(block) };
-        let mut entry = node.pages[page];
+        let mut entry = node.entry(page);
         self.page_for_write(&mut entry)?;
-        node.pages[page] = entry;
+        node.set_entry(page, entry);
         Ok(Some(SlotBytes(self.slot_mut(&entry, bit))))
     }
 
@@ -144,7 +144,10 @@ impl StagedTree {
         let (leaf, page, bit) = self.tree.geometry.place(id.get() - 1);
         let block = self.leaf_for_write(leaf)?;
         // SAFETY: the leaf is private to this tree, which is borrowed exclusively.
-        unsafe { LeafNode::at_mut(block) }.pages[page].live &= !(1 << bit);
+        let node = unsafe { LeafNode::at_mut(block) };
+        let mut entry = node.entry(page);
+        entry.live &= !(1 << bit);
+        node.set_entry(page, entry);
         Ok(true)
     }
 
@@ -352,13 +355,7 @@ pub(in crate::storage) unsafe fn stamp_new_nodes(nodes: &[NewNode], version: u64
         match *node {
             NewNode::Leaf(block) => {
                 // SAFETY: the caller's promise.
-                let leaf = unsafe { LeafNode::at_mut(block) };
-                leaf.stamp = version;
-                for entry in &mut leaf.pages {
-                    if entry.stamp & PRIVATE != 0 {
-                        entry.stamp = version;
-                    }
-                }
+                unsafe { LeafNode::at_mut(block) }.publish(version);
             }
             // SAFETY: the caller's promise.
             NewNode::Inner(block) => unsafe { InnerNode::at_mut(block) }.stamp = version,
@@ -379,10 +376,12 @@ pub(in crate::storage) unsafe fn pages_of(
         NewNode::Leaf(block) => Some(unsafe { LeafNode::at(block) }),
         NewNode::Inner(_) => None,
     };
-    let entries = leaf.into_iter().flat_map(|leaf| &leaf.pages);
+    let entries = leaf
+        .into_iter()
+        .flat_map(|leaf| (0..LEAF_PAGES).map(|page| leaf.entry(page)));
     entries
         .filter(move |entry| wanted(entry.stamp))
-        .filter_map(|e| Block::from_ptr(e.page))
+        .filter_map(|entry| Block::from_ptr(entry.page))
 }
 
 /// One private leaf of a staged tree, for one thread to write.
@@ -412,15 +411,17 @@ impl LeafWriter<'_> {
         mut self,
         mut visit: impl FnMut(PassSlot<'_>),
     ) -> Result<Vec<Retired>, StorageError> {
-        let copies = |entry: &&PageEntry| entry.live != 0 && entry.stamp != self.staged.stamp;
-        let count = self.node.pages.iter().filter(copies).count();
+        let stamp = self.staged.stamp;
+        let copies =
+            |page: &usize| self.node.live(*page) != 0 && self.node.page_stamp(*page) != stamp;
+        let count = (0..LEAF_PAGES).filter(copies).count();
         let mut spare = Vec::with_capacity(LEAF_PAGES);
         self.staged.memory.pages.take_many(count, &mut spare)?;
         // Popped from the end, and later pages at later addresses.
         spare.reverse();
         for place in 0..LEAF_PAGES {
             let before = self.make_private(place, &mut spare)?;
-            for bit in bits(self.node.pages[place].live) {
+            for bit in bits(self.node.live(place)) {
                 visit(self.slot(place, bit, before));
             }
         }
@@ -438,7 +439,7 @@ impl LeafWriter<'_> {
         let length = self.staged.tree.geometry.record_bytes();
         for place in 0..LEAF_PAGES {
             let mut before = None;
-            for bit in bits(self.node.pages[place].live) {
+            for bit in bits(self.node.live(place)) {
                 let (id, address) = self.address(place, bit);
                 // SAFETY: the slot has as many bytes as a record; whoever else reaches the page
                 // only reads it as well.
@@ -446,7 +447,7 @@ impl LeafWriter<'_> {
                 let Some(chosen) = look(id, SlotRef(bytes)) else {
                     continue;
                 };
-                if self.node.pages[place].stamp != self.staged.stamp {
+                if self.node.page_stamp(place) != self.staged.stamp {
                     before = self.make_private(place, &mut spare)?;
                 }
                 write(self.slot(place, bit, before), chosen);
@@ -462,7 +463,7 @@ impl LeafWriter<'_> {
         place: usize,
         spare: &mut Vec<Block>,
     ) -> Result<Option<Block>, StorageError> {
-        let entry = &mut self.node.pages[place];
+        let mut entry = self.node.entry(place);
         if entry.live == 0 || entry.stamp == self.staged.stamp {
             return Ok(None);
         }
@@ -470,7 +471,8 @@ impl LeafWriter<'_> {
             .pop()
             .map_or_else(|| self.staged.memory.pages.take(), Ok)?;
         let record_bytes = self.staged.tree.geometry.record_bytes();
-        let old = copy_page(entry, new, self.staged.stamp, record_bytes);
+        let old = copy_page(&mut entry, new, self.staged.stamp, record_bytes);
+        self.node.set_entry(place, entry);
         self.retired.extend(old);
         Ok(old.map(|retired| retired.block))
     }
@@ -478,7 +480,7 @@ impl LeafWriter<'_> {
     /// Id and first byte of the live record of this place and bit.
     fn address(&self, place: usize, bit: u32) -> (RecordId, *mut u8) {
         let geometry = self.staged.tree.geometry;
-        let entry = &self.node.pages[place];
+        let entry = self.node.entry(place);
         // SAFETY: a live bit has a slot, which lies in the page.
         let address = unsafe { entry.page.add(entry.slot(bit) * geometry.record_bytes()) };
         let first = (self.number * LEAF_PAGES as u64 + place as u64) * geometry.slots() as u64;
@@ -494,14 +496,15 @@ impl LeafWriter<'_> {
         let length = self.staged.tree.geometry.record_bytes();
         let (id, address) = self.address(place, bit);
         debug_assert_eq!(
-            self.node.pages[place].stamp, self.staged.stamp,
+            self.node.page_stamp(place),
+            self.staged.stamp,
             "the page is private"
         );
         // SAFETY: the page is private and reached through this leaf alone, which this writer
         // borrows exclusively, for as long as the slot is borrowed.
         let bytes = unsafe { std::slice::from_raw_parts_mut(address, length) };
         let before = before.map(|page| {
-            let offset = address.addr() - self.node.pages[place].page.addr();
+            let offset = address.addr() - self.node.entry(place).page.addr();
             // SAFETY: the copy was made of this page, so the slot lies in it as well.
             let address = unsafe { page.as_ptr().add(offset) };
             // SAFETY: the base of the staged tree still reaches the page, so nobody writes it and

@@ -71,23 +71,16 @@ impl<'s> TreeView<'s> {
         Some(unsafe { LeafNode::at(block) })
     }
 
-    /// The entry of the page of this id, and the id's bit in it.
-    #[inline(always)]
-    fn entry(&self, id: RecordId) -> Option<(&'s PageEntry, u32)> {
-        let (leaf, page, bit) = self.tree.geometry.place(id.get() - 1);
-        Some((&self.leaf_node(leaf)?.pages[page], bit))
-    }
-
     /// The first byte of the live record of this id.
     #[inline(always)]
     fn address(&self, id: RecordId) -> Option<*const u8> {
-        let (entry, bit) = self.entry(id)?;
-        if entry.live >> bit & 1 == 0 {
-            return None;
-        }
-        let offset = entry.slot(bit) * self.tree.geometry.record_bytes();
-        // SAFETY: a live bit is also a present one, whose slot lies in the page.
-        Some(unsafe { entry.page.add(offset) })
+        let (leaf, page, bit) = self.tree.geometry.place(id.get() - 1);
+        let (page, slot) = self.leaf_node(leaf)?.find(self.tree.geometry, page, bit)?;
+        // SAFETY: a live record has a slot, which lies in the page.
+        Some(unsafe {
+            page.add(slot * self.tree.geometry.record_bytes())
+                .cast_const()
+        })
     }
 
     /// The bytes of the live record of this id.
@@ -113,7 +106,8 @@ impl<'s> TreeView<'s> {
 
     /// The page and the byte in it at which the record of this id starts, where it has a slot.
     pub(crate) fn page_and_offset(&self, id: RecordId) -> Option<(u64, usize)> {
-        let (entry, bit) = self.entry(id)?;
+        let (leaf, page, bit) = self.tree.geometry.place(id.get() - 1);
+        let entry = self.leaf_node(leaf)?.entry(page);
         (entry.present >> bit & 1 == 1).then(|| {
             let page = (id.get() - 1) / self.tree.geometry.slots() as u64;
             (page, entry.slot(bit) * self.tree.geometry.record_bytes())
@@ -205,7 +199,8 @@ impl<'s> Leaf<'s> {
     pub(crate) fn page(self, page: usize) -> Page<'s> {
         let number = self.number * LEAF_PAGES as u64 + page as u64;
         Page {
-            entry: &self.node.pages[page],
+            entry: self.node.entry(page),
+            lifetime: PhantomData,
             first_index: number * self.geometry.slots() as u64,
             geometry: self.geometry,
         }
@@ -215,10 +210,16 @@ impl<'s> Leaf<'s> {
 /// A page that can be read for `'s`.
 #[derive(Clone, Copy)]
 pub(crate) struct Page<'s> {
-    entry: &'s PageEntry,
+    entry: PageEntry,
+    lifetime: PhantomData<&'s [u8]>,
     first_index: u64,
     geometry: Geometry,
 }
+
+// SAFETY: as for `TreeView`: it only reads what nobody writes.
+unsafe impl Send for Page<'_> {}
+// SAFETY: as above.
+unsafe impl Sync for Page<'_> {}
 
 impl<'s> Page<'s> {
     /// The id of bit 0.

@@ -77,21 +77,31 @@ impl Database {
     /// ```
     pub fn transact<R>(
         &self,
+        change: impl FnMut(&mut TransactionHandle) -> Result<R>,
+    ) -> Result<R> {
+        self.transact_with(Isolation::Serializable, change)
+    }
+
+    fn transact_with<R>(
+        &self,
+        isolation: Isolation,
         mut change: impl FnMut(&mut TransactionHandle) -> Result<R>,
     ) -> Result<R> {
+        let mut run = || {
+            let mut tx = self.begin_with(isolation);
+            change(&mut tx).map(|result| (tx, result))
+        };
         for _ in 0..ATTEMPTS_BESIDE_OTHERS {
-            let mut tx = self.begin();
-            let result = change(&mut tx)?;
+            let (tx, result) = run()?;
             match tx.commit() {
                 Ok(_) => return Ok(result),
-                Err(TransactionError::Conflict { .. }) => {}
-                Err(error) => return Err(error.into()),
+                Err(error) if error.is_conflict() => {}
+                Err(error) => return Err(flatten(error)),
             }
         }
         let _alone = self.inner.store.exclusive_gate();
-        let mut tx = self.begin();
-        let result = change(&mut tx)?;
-        commit_locked(&self.inner.store, tx)?;
+        let (tx, result) = run()?;
+        commit_locked(&self.inner.store, tx).map_err(flatten)?;
         Ok(result)
     }
 

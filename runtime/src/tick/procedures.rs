@@ -23,7 +23,7 @@ use crate::{
     metrics::Metrics,
     procedure::{CallError, Outcome, Params, Registered, Run, Signature, run},
     storage::Snapshot,
-    transaction::{Isolation, Moment, TransactionError, TransactionHandle, commit_locked},
+    transaction::{Isolation, Moment, TransactionHandle, commit_locked},
 };
 
 /// Calls that run side by side at most: enough for all cores, few enough that the budget is looked
@@ -196,11 +196,11 @@ impl ProceduresPhase<'_> {
             let version = current.version();
             // What an error says may rest on reads, so it counts only while those still hold.
             match run.result {
-                Err(error) if run.tx.reads_hold(&current) => return (Err(error), version),
+                Err(error) if run.tx.holds(&current) => return (Err(error), version),
                 Err(_) => {}
                 Ok(outcome) => match commit_locked(self.database.store(), run.tx) {
                     Ok(version) => return (Ok(outcome), version),
-                    Err(TransactionError::Conflict { .. }) => {}
+                    Err(error) if error.is_conflict() => {}
                     Err(error) => return (Err(flatten(error)), version),
                 },
             }

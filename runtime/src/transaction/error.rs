@@ -105,3 +105,10 @@ pub enum TransactionError {
     #[error(transparent)]
     Storage(#[from] StorageError),
 }
+
+impl TransactionError {
+    /// Whether only others are to blame, so that the transaction may succeed where it runs again.
+    pub(crate) fn is_conflict(&self) -> bool {
+        matches!(self, Self::Conflict { .. } | Self::SchemaChanged { .. })
+    }
+}

@@ -18,7 +18,8 @@ use crate::{
     storage::{Draft, Snapshot, Store},
     tick::{Clock, Persistence},
     transaction::{
-        Isolation, Moment, TransactionError, TransactionHandle, commit_locked, schema_change,
+        Isolation, Moment, Scope, TransactionError, TransactionHandle, commit_locked,
+        refuse_nested, schema_change,
     },
 };
 
@@ -87,8 +88,10 @@ impl Database {
         isolation: Isolation,
         mut change: impl FnMut(&mut TransactionHandle) -> Result<R>,
     ) -> Result<R> {
+        refuse_nested()?;
         let mut run = || {
             let mut tx = self.begin_with(isolation);
+            let _inside = Scope::enter();
             change(&mut tx).map(|result| (tx, result))
         };
         for _ in 0..ATTEMPTS_BESIDE_OTHERS {
@@ -195,6 +198,7 @@ impl Database {
         &self,
         change: impl FnOnce(&mut Draft) -> Result<R, TransactionError>,
     ) -> Result<R> {
+        refuse_nested()?;
         let _alone = self.inner.store.exclusive_gate();
         let mut draft = Draft::new(self.snapshot());
         let result = change(&mut draft).map_err(flatten)?;

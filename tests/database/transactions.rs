@@ -332,6 +332,30 @@ fn a_change_that_panicked_half_way_keeps_its_transaction_from_committing() {
 }
 
 #[test]
+fn a_transaction_does_not_begin_inside_another() {
+    let (db, id) = database();
+    let nested = |result: Result<(), Error>| {
+        let error = result.unwrap_err();
+        assert!(
+            matches!(error, Error::Transaction(TransactionError::Nested)),
+            "{error}"
+        );
+    };
+    db.transact(|tx| {
+        nested(db.transact(|inner| Ok(inner.update(id, |account| account.balance = 1)?)));
+        nested(db.compact_table("account"));
+        let mut inner = db.begin();
+        inner.insert(Account { balance: 1 })?;
+        assert_eq!(inner.commit().unwrap_err(), TransactionError::Nested);
+        Ok(tx.update(id, |account| account.balance += 1)?)
+    })
+    .unwrap();
+    assert_eq!(balance(&db, id), 101);
+    db.transact(|tx| Ok(tx.update(id, |account| account.balance += 1)?))
+        .unwrap();
+}
+
+#[test]
 fn a_transaction_runs_again_where_its_table_was_compacted_meanwhile() {
     let (db, id) = database();
     let mut runs = 0;

@@ -9,6 +9,7 @@ use std::sync::{Arc, MutexGuard, PoisonError};
 use super::{
     Isolation, StagingBuffer, TransactionError, TransactionHandle,
     constraints::{FinalTable, check_relations, update_indexes},
+    scope::refuse_nested,
 };
 use crate::{
     schema::{FieldMask, RecordId},
@@ -18,6 +19,7 @@ use crate::{
 /// Commits beside others: locks the tables that the commit depends on, in the order of their
 /// names, then checks and publishes.
 pub(super) fn commit(store: &Store, tx: TransactionHandle) -> Result<u64, TransactionError> {
+    refuse_nested()?;
     let _gate = store.shared_gate();
     let locked = tables_to_lock(&store.snapshot(), &tx);
     let _tables: Vec<MutexGuard<'_, ()>> = locked

@@ -92,6 +92,9 @@ pub enum TransactionError {
         /// The table.
         table: Name,
     },
+    /// Code of a transaction began another one, or waits for one.
+    #[error("a transaction cannot begin, commit or be waited for inside another one")]
+    Nested,
     /// The table, or its fields, changed while the transaction ran.
     #[error("the fields of table `{table}` changed while the transaction ran")]
     SchemaChanged {

@@ -1,5 +1,8 @@
 //! What several test programs share: tables, a step-by-step database, a client.
 
+mod random;
+
+pub use random::{Random, for_each_seed};
 use tickbase::{FieldType, Id, Text, table};
 
 /// A table that others refer to.

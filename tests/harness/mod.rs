@@ -1,5 +1,8 @@
 //! What several test programs share: tables, a step-by-step database, a client.
 
+mod random;
+
+pub use random::{Random, for_each_seed};
 use tickbase::{FieldType, Id, Text, table};
 
 /// A table that others refer to.
@@ -51,25 +54,5 @@ pub fn airport(code: &str) -> Airport {
     Airport {
         code: Text::new(code).expect("four letters"),
         latitude: 33.64,
-    }
-}
-
-/// Numbers that follow no pattern, the same for the same seed: a xorshift generator
-/// (Marsaglia, 2003).
-#[derive(Debug)]
-pub struct Random(u64);
-
-impl Random {
-    /// Numbers of this seed.
-    pub fn new(seed: u64) -> Self {
-        Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
-    }
-
-    /// The next number, below `below`.
-    pub fn below(&mut self, below: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % below
     }
 }

@@ -114,10 +114,9 @@ impl Table {
         &self,
         change: impl Fn(&mut TransactionHandle) -> Result<R, TransactionError>,
     ) -> Result<R> {
-        let mut tx = self.database.begin_with(Isolation::ReadCommitted);
-        let result = change(&mut tx).map_err(flatten)?;
-        tx.commit().map_err(flatten)?;
-        Ok(result)
+        let isolation = Isolation::ReadCommitted;
+        let change = |tx: &mut _| change(tx).map_err(flatten);
+        self.database.transact_with(isolation, change)
     }
 
     fn not_found(&self, id: RecordId) -> TransactionError {

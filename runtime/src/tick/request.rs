@@ -1,6 +1,9 @@
 //! What can be asked of a running database, and what it answers.
 
-use std::sync::Arc;
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
 
 use crate::{
     Error,
@@ -158,3 +161,12 @@ pub struct Reply {
 
 /// Who is told. It runs on the tick thread, so it only passes the reply on.
 pub(crate) type ReplyTo = Box<dyn FnOnce(Reply) + Send>;
+
+impl Reply {
+    /// Tells who asked. A panic there is theirs, and must not keep the tick from the others.
+    pub(super) fn send(self, to: ReplyTo) {
+        if catch_unwind(AssertUnwindSafe(|| to(self))).is_err() {
+            tracing::error!("who was told of a reply panicked");
+        }
+    }
+}

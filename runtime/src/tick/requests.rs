@@ -14,7 +14,7 @@ use crate::{
     database::{Database, Persisted, SchemaChange, flatten},
     metrics::Metrics,
     procedure::{CallError, Params},
-    storage::Draft,
+    storage::{Draft, Snapshot},
     transaction::{
         Isolation, Moment, TransactionError, TransactionHandle, commit_into, schema_change,
     },
@@ -79,7 +79,10 @@ impl RequestsPhase<'_> {
             } = waiting.request
             {
                 match self.check_call(&procedure, &arguments) {
-                    Ok(params) => calls.extend([Call::new(procedure, params, waiting.reply)]),
+                    Ok(params) => {
+                        let (since, reply) = (waiting.since, waiting.reply);
+                        calls.extend([Call::new(procedure, params, since, reply)]);
+                    }
                     Err(error) => {
                         self.metrics.count_request(kind, false);
                         let result = Err(error.into());
@@ -106,12 +109,11 @@ impl RequestsPhase<'_> {
                 schema_change,
             });
         }
-        if let Some((_gate, draft)) = batch
-            && !draft.is_empty()
-        {
-            self.database.store().publish(draft);
-        }
-        self.reply(pending);
+        let applied = match batch {
+            Some((_gate, draft)) if !draft.is_empty() => self.database.store().publish(draft),
+            _ => self.database.snapshot(),
+        };
+        self.reply(&applied, pending);
         PhaseUse {
             done,
             left: self.queue.len(),
@@ -199,19 +201,19 @@ impl RequestsPhase<'_> {
     }
 
     /// Tells everybody; those who changed the schema once that is on disk.
-    fn reply(&self, pending: Vec<Pending>) {
-        let snapshot = self.database.snapshot();
+    fn reply(&self, snapshot: &Snapshot, pending: Vec<Pending>) {
         let (tick, version) = (self.moment.tick, snapshot.version());
         let (durable, at_once): (Vec<_>, Vec<_>) = pending
             .into_iter()
             .partition(|pending| pending.schema_change.is_some() && pending.result.is_ok());
         for Pending { reply, result, .. } in at_once {
-            reply(Reply {
+            let answer = Reply {
                 result,
                 tick,
                 version,
                 durability: Persisted::Memory,
-            });
+            };
+            answer.send(reply);
         }
         let widest = durable
             .iter()
@@ -224,7 +226,7 @@ impl RequestsPhase<'_> {
             let waiting: Vec<_> = waiting.collect();
             self.database
                 .persistence()
-                .write_schema(&snapshot, change, move |written| {
+                .write_schema(snapshot, change, move |written| {
                     for (reply, result) in waiting {
                         let (result, durability) = match &written {
                             Ok(durability) => (result, *durability),
@@ -233,12 +235,13 @@ impl RequestsPhase<'_> {
                                 (Err(Error::SchemaNotWritten { reason }), Persisted::Memory)
                             }
                         };
-                        reply(Reply {
+                        let answer = Reply {
                             result,
                             tick,
                             version,
                             durability,
-                        });
+                        };
+                        answer.send(reply);
                     }
                 });
         }

@@ -24,8 +24,16 @@ pub(crate) fn create_table(
     let current = draft.snapshot();
     let mut catalog = current.catalog().clone();
     let schema = catalog.create_table(definition)?;
-    for relation in &definition.relations {
-        catalog.create_relation(relation)?;
+    for definition in &definition.relations {
+        let relation = catalog.create_relation(definition)?;
+        if relation.from_table != schema.name {
+            let reason = format!(
+                "it belongs to table `{}`: create it once `{}` is there",
+                relation.from_table, schema.name
+            );
+            let relation = relation.name.clone();
+            return Err(SchemaError::InvalidRelation { relation, reason }.into());
+        }
     }
     let indexes = Indexes::of(&schema, catalog.relations_of(&schema));
     draft.set_table(

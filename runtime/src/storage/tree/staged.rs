@@ -173,6 +173,7 @@ impl StagedTree {
                 number,
                 staged: this,
                 retired: Vec::new(),
+                spare: Vec::new(),
             }
         };
         Ok(blocks.into_iter().map(writer).collect())
@@ -390,6 +391,8 @@ pub(in crate::storage) struct LeafWriter<'a> {
     number: u64,
     staged: &'a StagedTree,
     retired: Vec<Retired>,
+    /// Pages that were taken and do not stand in the leaf yet.
+    spare: Vec<Block>,
 }
 
 // SAFETY: each writer has its own leaf, whose private pages no other writer reaches; the staged
@@ -415,17 +418,16 @@ impl LeafWriter<'_> {
         let copies =
             |page: &usize| self.node.live(*page) != 0 && self.node.page_stamp(*page) != stamp;
         let count = (0..LEAF_PAGES).filter(copies).count();
-        let mut spare = Vec::with_capacity(LEAF_PAGES);
-        self.staged.memory.pages.take_many(count, &mut spare)?;
+        self.staged.memory.pages.take_many(count, &mut self.spare)?;
         // Popped from the end, and later pages at later addresses.
-        spare.reverse();
+        self.spare.reverse();
         for place in 0..LEAF_PAGES {
-            let before = self.make_private(place, &mut spare)?;
+            let before = self.make_private(place)?;
             for bit in bits(self.node.live(place)) {
                 visit(self.slot(place, bit, before));
             }
         }
-        Ok(self.retired)
+        Ok(std::mem::take(&mut self.retired))
     }
 
     /// Hands each live record to `look` and, where that gives something, to `write` with it. Pages
@@ -435,7 +437,6 @@ impl LeafWriter<'_> {
         look: impl Fn(RecordId, SlotRef<'_>) -> Option<N>,
         mut write: impl FnMut(PassSlot<'_>, N),
     ) -> Result<Vec<Retired>, StorageError> {
-        let mut spare = Vec::new();
         let length = self.staged.tree.geometry.record_bytes();
         for place in 0..LEAF_PAGES {
             let mut before = None;
@@ -448,26 +449,23 @@ impl LeafWriter<'_> {
                     continue;
                 };
                 if self.node.page_stamp(place) != self.staged.stamp {
-                    before = self.make_private(place, &mut spare)?;
+                    before = self.make_private(place)?;
                 }
                 write(self.slot(place, bit, before), chosen);
             }
         }
-        Ok(self.retired)
+        Ok(std::mem::take(&mut self.retired))
     }
 
     /// Copies the page of this place where it has records and is not private yet, and gives the
     /// page that it was copied from.
-    fn make_private(
-        &mut self,
-        place: usize,
-        spare: &mut Vec<Block>,
-    ) -> Result<Option<Block>, StorageError> {
+    fn make_private(&mut self, place: usize) -> Result<Option<Block>, StorageError> {
         let mut entry = self.node.entry(place);
         if entry.live == 0 || entry.stamp == self.staged.stamp {
             return Ok(None);
         }
-        let new = spare
+        let new = self
+            .spare
             .pop()
             .map_or_else(|| self.staged.memory.pages.take(), Ok)?;
         let record_bytes = self.staged.tree.geometry.record_bytes();
@@ -515,6 +513,15 @@ impl LeafWriter<'_> {
             id,
             bytes: SlotBytes(bytes),
             before,
+        }
+    }
+}
+
+impl Drop for LeafWriter<'_> {
+    fn drop(&mut self) {
+        // There are some only where a visit panicked.
+        if !self.spare.is_empty() {
+            self.staged.memory.pages.give_back(self.spare.drain(..));
         }
     }
 }

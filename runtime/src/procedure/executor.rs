@@ -1,4 +1,4 @@
-//! Runs one procedure in a transaction; the only place that catches a panic of a procedure.
+//! Runs one procedure in a transaction; the only place that catches a panic of user code.
 
 use std::{
     any::Any,
@@ -57,6 +57,11 @@ fn unwrap_own(
             .downcast::<TransactionError>()
             .map(|error| (*error).into()),
     }
+}
+
+/// Calls what a user gave, and says with which words it panicked, where it did.
+pub(crate) fn shielded(call: impl FnOnce()) -> Result<(), String> {
+    catch_unwind(AssertUnwindSafe(call)).map_err(|panic| message_of(&*panic).to_owned())
 }
 
 fn message_of(panic: &(dyn Any + Send)) -> &str {

@@ -13,7 +13,7 @@ mod registry;
 mod signature;
 
 pub use arguments::{Params, ProcedureArgument};
-pub(crate) use executor::{Run, run};
+pub(crate) use executor::{Run, run, shielded};
 pub(crate) use registry::Registered;
 pub use registry::{ProcedureFn, ProcedureRegistry};
 pub use signature::{

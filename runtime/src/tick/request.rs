@@ -1,14 +1,11 @@
 //! What can be asked of a running database, and what it answers.
 
-use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
-};
+use std::sync::Arc;
 
 use crate::{
     Error,
     database::Persisted,
-    procedure::Outcome,
+    procedure::{Outcome, shielded},
     schema::{
         FieldDefinition, RecordId, Relation, RelationDefinition, TableDefinition, TableSchema,
         Value,
@@ -165,8 +162,8 @@ pub(crate) type ReplyTo = Box<dyn FnOnce(Reply) + Send>;
 impl Reply {
     /// Tells who asked. A panic there is theirs, and must not keep the tick from the others.
     pub(super) fn send(self, to: ReplyTo) {
-        if catch_unwind(AssertUnwindSafe(|| to(self))).is_err() {
-            tracing::error!("who was told of a reply panicked");
+        if let Err(message) = shielded(|| to(self)) {
+            tracing::error!(message, "who was told of a reply panicked");
         }
     }
 }

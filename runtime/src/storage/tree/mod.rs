@@ -11,13 +11,15 @@
 //! - Bytes of a slot whose `live` bit is set are a valid record of the table.
 
 mod node;
+mod pass;
 mod staged;
 mod view;
 
 use node::LEAF_PAGES;
 pub(super) use node::{NODE_BYTES, PRIVATE};
+pub(super) use pass::{LeafWriter, PassSlot};
 pub(crate) use staged::StagedTree;
-pub(super) use staged::{LeafWriter, NewNode, PassSlot, Retired, Side, pages_of, stamp_new_nodes};
+pub(super) use staged::{NewNode, Retired, Side, pages_of, stamp_new_nodes};
 pub(crate) use view::TreeView;
 pub(super) use view::{Leaf, Page};
 

@@ -1,5 +1,8 @@
 //! What several test programs share: tables, a step-by-step database, a client.
 
+pub mod client;
+pub mod served;
+
 use tickbase::{FieldType, Id, Text, table};
 
 /// A table that others refer to.

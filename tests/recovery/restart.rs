@@ -1,0 +1,349 @@
+//! Records and schema over a clean stop, and what the files say meanwhile.
+
+use std::fs;
+
+use harness::{Account, Airport, Gate, State, airport, client::Client, served::Served};
+use serde_json::{Value as Json, json};
+use tickbase::{Database, Error, FieldDefinition, Name, TableDefinition, Text, Value};
+
+use crate::lazy;
+
+#[test]
+fn a_record_lives_through_create_read_update_delete_and_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = || lazy().table::<Airport>().table::<Gate>().open(&folder);
+    let gate = {
+        let db = open().unwrap();
+        let (gate, doomed) = db
+            .transact(|tx| {
+                let airport = tx.insert(airport("ATL"))?;
+                let label = Text::new("B7").unwrap();
+                let gate = Gate {
+                    airport,
+                    state: State::Closed,
+                    passengers: 0,
+                    label,
+                };
+                Ok((tx.insert(gate)?, tx.insert(gate)?))
+            })
+            .unwrap();
+        assert_eq!(
+            db.snapshot().table::<Gate>().get(gate).unwrap().state,
+            State::Closed
+        );
+        db.transact(|tx| Ok(tx.update(gate, |gate| gate.passengers = 9)?))
+            .unwrap();
+        db.transact(|tx| Ok(tx.set(gate, Gate::fields().state, State::Open)?))
+            .unwrap();
+        db.transact(|tx| Ok(tx.delete(doomed)?)).unwrap();
+        tickbase::Runtime::new(db).stop().unwrap();
+        gate
+    };
+    let db = open().unwrap();
+    let snapshot = db.snapshot();
+    let gates = snapshot.table::<Gate>();
+    assert_eq!(gates.len(), 1);
+    let found = gates.get(gate).unwrap();
+    assert_eq!((found.state, found.passengers), (State::Open, 9));
+    assert_eq!(found.label.as_str(), "B7");
+    let airports = snapshot.table::<Airport>();
+    let code = Text::new("ATL").unwrap();
+    let (atlanta, _) = airports.find(Airport::fields().code, code).unwrap();
+    assert_eq!(found.airport, atlanta);
+    let error = db.transact(|tx| Ok(tx.delete(atlanta)?)).unwrap_err();
+    assert!(error.to_string().contains("gate_airport"), "{error}");
+    db.transact(|tx| Ok(tx.delete(gate)?)).unwrap();
+    tickbase::Runtime::new(db).stop().unwrap();
+    let db = open().unwrap();
+    assert!(db.snapshot().table::<Gate>().is_empty());
+    db.transact(|tx| Ok(tx.delete(atlanta)?)).unwrap();
+}
+
+#[test]
+fn a_record_lives_through_create_read_update_delete_and_restart_over_rest() {
+    let folder = tempfile::tempdir().unwrap();
+    let serve = || Served::run(lazy().open(&folder).unwrap());
+    let served = serve();
+    let client = served.client;
+    client.create_table("airport", &[("code", "text<4>")]);
+    client.create_table("gate", &[("airport", "id<airport>"), ("label", "text<5>")]);
+    let relation = json!({"from": "gate.airport", "to": "airport.id"});
+    client.post("/relations", &relation).expect(201);
+    client.create_record("airport", &json!({"code": "ATL"}));
+    client.create_record("gate", &json!({"airport": 1, "label": "B7"}));
+    client.create_record("gate", &json!({"airport": 1, "label": "B8"}));
+    let label = json!({"label": "C7"});
+    client
+        .json("PATCH", "/tables/gate/records/1", &label)
+        .expect(204);
+    client.delete("/tables/gate/records/2").expect(204);
+    let expected = json!({"id": 1, "airport": 1, "label": "C7"});
+    assert_eq!(client.record("gate", 1), expected);
+    let (bytes, tables) = (client.get("/tables/gate/records/1").body, schema(client));
+    served.stop();
+
+    let served = serve();
+    let client = served.client;
+    assert_eq!(client.record("gate", 1), expected);
+    assert_eq!(client.get("/tables/gate/records/1").body, bytes);
+    assert_eq!(schema(client), tables);
+    client
+        .get("/tables/gate/records/2")
+        .refused(404, "record-not-found");
+    client
+        .delete("/tables/airport/records/1")
+        .refused(409, "record-referenced");
+    client.delete("/tables/gate/records/1").expect(204);
+    client.delete("/tables/gate").expect(204);
+    served.stop();
+
+    let served = serve();
+    let client = served.client;
+    client.get("/tables/gate").refused(404, "table-not-found");
+    assert_eq!(client.get_json("/relations"), json!([]));
+    client.delete("/tables/airport/records/1").expect(204);
+}
+
+/// Fields and relations, without what counts or measures.
+fn schema(client: Client) -> Json {
+    json!([
+        client.get_json("/tables/gate/fields"),
+        client.get_json("/tables/airport/fields"),
+        client.get_json("/relations"),
+    ])
+}
+
+fn note() -> TableDefinition {
+    let stars = FieldDefinition::new(Name::new("stars").unwrap(), "u8");
+    TableDefinition {
+        name: Name::new("note").unwrap(),
+        fields: vec![stars],
+        relations: Vec::new(),
+        documentation: String::new(),
+    }
+}
+
+#[test]
+fn ids_go_on_behind_those_of_deleted_records() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = || lazy().table::<Account>().open(&folder).unwrap();
+    let db = open();
+    db.create_table(&note()).unwrap();
+    let ids = db
+        .transact(|tx| {
+            let ids: Result<Vec<_>, tickbase::TransactionError> = (1..=3)
+                .map(|balance| tx.insert(Account { balance }))
+                .collect();
+            Ok(ids?)
+        })
+        .unwrap();
+    db.transact(|tx| Ok(tx.delete(ids[2])?)).unwrap();
+    let notes = db.table("note").unwrap();
+    let only = notes
+        .create_record(&Value::object([("stars", 1_u8)]))
+        .unwrap();
+    notes.delete_record(only).unwrap();
+    drop(notes);
+    tickbase::Runtime::new(db).stop().unwrap();
+
+    let db = open();
+    let next = db
+        .transact(|tx| Ok(tx.insert(Account { balance: 4 })?))
+        .unwrap();
+    assert_eq!(next.get(), 4);
+    let notes = db.table("note").unwrap();
+    let next = notes
+        .create_record(&Value::object([("stars", 1_u8)]))
+        .unwrap();
+    assert_eq!(next.get(), 2, "also where no record is left");
+}
+
+#[test]
+fn a_schema_change_is_on_disk_before_it_is_answered() {
+    let folder = tempfile::tempdir().unwrap();
+    let served = Served::run(lazy().open(&folder).unwrap());
+    let client = served.client;
+    let on_disk = || -> Json {
+        let text = fs::read(folder.path().join("schema.json")).unwrap();
+        serde_json::from_slice(&text).unwrap()
+    };
+    let fields = |document: &Json| -> Vec<String> {
+        let gate = &document["tables"][0]["fields"];
+        let fields = gate.as_array().into_iter().flatten();
+        fields
+            .map(|field| field["name"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    let body = json!({"fields": [{"name": "level", "type": "u8"}]});
+    let made = client.post("/tables/gate", &body).expect(201);
+    assert_eq!(made.header("tickbase-durability"), Some("disk"));
+    assert_eq!(fields(&on_disk()), ["level"]);
+    let number = json!({"name": "number", "type": "id<gate>", "default": 1});
+    client.post("/tables/gate/fields", &number).expect(201);
+    assert_eq!(fields(&on_disk()), ["level", "number"]);
+    let relation = json!({"from": "gate.number", "to": "gate.id"});
+    client.post("/relations", &relation).expect(201);
+    assert_eq!(on_disk()["relations"][0]["name"], "gate_number");
+    client.delete("/relations/gate_number").expect(204);
+    assert_eq!(on_disk()["relations"], json!([]));
+    client.delete("/tables/gate/fields/level").expect(204);
+    assert_eq!(fields(&on_disk()), ["number"]);
+    client.delete("/tables/gate").expect(204);
+    assert_eq!(on_disk()["tables"], json!([]));
+}
+
+#[test]
+fn a_stop_flushes_everything_and_answers_who_waits() {
+    let folder = tempfile::tempdir().unwrap();
+    let served = Served::run(lazy().open(&folder).unwrap());
+    let client = served.client;
+    client.create_table("note", &[("stars", "u8")]);
+    let created = client.post("/tables/note/records", &json!({"stars": 5}));
+    assert_eq!(created.header("tickbase-durability"), Some("memory"));
+    served.stop();
+    assert!(client.connect().is_err(), "nobody listens");
+    let served = Served::run(lazy().open(&folder).unwrap());
+    assert_eq!(served.client.record("note", 1)["stars"], 5);
+}
+
+#[test]
+fn other_programs_read_the_records_where_schema_json_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let served = Served::run(lazy().open(&folder).unwrap());
+    let client = served.client;
+    client.create_table("gate", &[("open", "bool"), ("number", "u32")]);
+    for number in 1..=3 {
+        client.create_record("gate", &json!({"open": true, "number": number * 100}));
+    }
+    client.delete("/tables/gate/records/2").expect(204);
+    served.stop();
+
+    let text = fs::read(folder.path().join("schema.json")).unwrap();
+    let document: Json = serde_json::from_slice(&text).unwrap();
+    let gate = &document["tables"][0];
+    let number = |value: &Json| usize::try_from(value.as_u64().unwrap()).unwrap();
+    let record_size = number(&gate["record_size"]);
+    let field = &gate["fields"][1];
+    assert_eq!(
+        (&field["name"], &field["type"]),
+        (&json!("number"), &json!("u32"))
+    );
+    let file = fs::read(folder.path().join("data/gate.bin")).unwrap();
+    let records: Vec<u32> = file[4096..]
+        .chunks(record_size)
+        .take(number(&gate["records"]))
+        .map(|record| {
+            let bytes = &record[number(&field["offset"])..][..number(&field["size"])];
+            u32::from_le_bytes(bytes.try_into().unwrap())
+        })
+        .collect();
+    assert_eq!(records, [100, 300]);
+}
+
+mod before {
+    use tickbase::table;
+
+    /// A measurement.
+    #[table]
+    pub(super) struct Reading {
+        pub(super) level: u16,
+        pub(super) place: u8,
+    }
+}
+
+mod after {
+    use tickbase::table;
+
+    /// The same one, after a change of the program.
+    #[table]
+    pub(super) struct Reading {
+        pub(super) level: u32,
+        pub(super) station: u8,
+    }
+}
+
+#[test]
+fn a_struct_that_is_not_the_stored_one_is_refused_with_each_difference() {
+    let folder = tempfile::tempdir().unwrap();
+    let db = lazy().table::<before::Reading>().open(&folder).unwrap();
+    let reading = before::Reading { level: 3, place: 1 };
+    let id = db.transact(|tx| Ok(tx.insert(reading)?)).unwrap();
+    tickbase::Runtime::new(db).stop().unwrap();
+    let untouched = crate::contents(folder.path());
+
+    let error = lazy()
+        .table::<after::Reading>()
+        .open(&folder)
+        .expect_err("the structs differ");
+    assert!(matches!(error, Error::Schema(_)), "{error}");
+    let error = error.to_string();
+    for part in [
+        "table `reading`",
+        "`level` was u16 and is now u32",
+        "`station` is new",
+        "`place` is gone",
+        "Take back the change, or start with an empty folder",
+    ] {
+        assert!(error.contains(part), "{part} in {error}");
+    }
+    assert_eq!(crate::contents(folder.path()), untouched);
+    let db = lazy().table::<before::Reading>().open(&folder).unwrap();
+    assert_eq!(
+        db.snapshot()
+            .table::<before::Reading>()
+            .get(id)
+            .unwrap()
+            .level,
+        3
+    );
+}
+
+#[test]
+fn a_table_whose_struct_is_gone_goes_on_as_one_made_at_run_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let db = lazy().table::<before::Reading>().open(&folder).unwrap();
+    let reading = before::Reading { level: 3, place: 1 };
+    db.transact(|tx| Ok(tx.insert(reading)?)).unwrap();
+    tickbase::Runtime::new(db).stop().unwrap();
+    let served = Served::run(lazy().open(&folder).unwrap());
+    let client = served.client;
+    assert_eq!(client.get_json("/tables/reading")["compiled"], false);
+    assert_eq!(
+        client.record("reading", 1),
+        json!({"id": 1, "level": 3, "place": 1})
+    );
+    client.delete("/tables/reading/fields/place").expect(204);
+}
+
+#[test]
+fn the_tick_and_the_version_go_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let numbers = |client: Client| {
+        let answer = client.get("/tables");
+        let number = |name: &str| answer.header(name).unwrap().parse::<u64>().unwrap();
+        (number("tickbase-tick"), number("tickbase-version"))
+    };
+    let served = Served::run(lazy().open(&folder).unwrap());
+    served.client.create_table("note", &[("stars", "u8")]);
+    served.client.create_record("note", &json!({"stars": 1}));
+    let (tick, version) = numbers(served.client);
+    served.stop();
+    let served = Served::run(lazy().open(&folder).unwrap());
+    let (tick_after, version_after) = numbers(served.client);
+    assert!(tick_after >= tick, "{tick_after} comes after {tick}");
+    assert!(
+        version_after >= version,
+        "{version_after} comes after {version}"
+    );
+}
+
+#[test]
+fn an_empty_folder_and_one_that_is_not_there_are_made_into_a_database() {
+    let folder = tempfile::tempdir().unwrap();
+    let deeper = folder.path().join("deeper");
+    for path in [folder.path(), &deeper] {
+        let db = Database::builder().open(path).unwrap();
+        assert_eq!(db.snapshot().tables().count(), 0);
+        assert!(path.join("schema.json").exists());
+    }
+}

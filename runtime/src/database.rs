@@ -118,12 +118,14 @@ impl Database {
 
     /// Begins a transaction of this isolation.
     pub fn begin_with(&self, isolation: Isolation) -> TransactionHandle {
+        let base = self.snapshot();
         let moment = Moment {
-            tick: self.snapshot().tick(),
-            now: self.inner.clock.wall(),
+            tick: base.tick(),
+            now: None,
             delta: self.config().period(),
         };
-        TransactionHandle::begin(&self.inner.store, isolation, moment)
+        TransactionHandle::begin_on(&self.inner.store, base, isolation, moment)
+            .with_clock(&self.inner.clock)
     }
 
     /// A handle of the table with this name, which takes and gives values.

@@ -6,6 +6,8 @@ use std::{
     sync::Arc,
 };
 
+use foldhash::fast::RandomState;
+
 use super::{
     FIELDS_MAX, FieldDefinition, Name, Record, RecordLayout, Relation, RelationDefinition,
     SchemaError, TABLES_MAX, TableDefinition, TableId, TableSchema, TypeDefinition, TypeRegistry,
@@ -33,7 +35,7 @@ pub struct Catalog {
     /// By the slot of the table; derived from `relations`.
     table_relations: Vec<TableRelations>,
     /// The schema of each compiled table, by its struct.
-    compiled: HashMap<TypeId, Arc<TableSchema>>,
+    compiled: HashMap<TypeId, Arc<TableSchema>, RandomState>,
     last_table_id: u32,
     last_relation_id: u32,
 }

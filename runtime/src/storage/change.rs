@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use smallvec::SmallVec;
+
 use crate::schema::{FieldMask, RecordId};
 
 /// One change of one record. The new bytes are in the staged tree; the offset follows from the
@@ -39,7 +41,7 @@ impl Change {
 /// The changes of one transaction to one table, each record at most once.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ChangeList {
-    changes: Vec<Change>,
+    changes: SmallVec<[Change; 2]>,
     /// Where each record stands, once there are so many that a search would be slow.
     places: HashMap<RecordId, usize, foldhash::fast::RandomState>,
 }

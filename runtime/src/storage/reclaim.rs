@@ -23,14 +23,14 @@ use std::{
 use super::{
     snapshot::SnapshotInner,
     table::TableMemory,
-    tree::{PRIVATE, Retired},
+    tree::{PRIVATE, Retired, RetiredBlocks},
 };
 
 /// Blocks of one table that left its tree at one version.
 #[derive(Debug)]
 struct Batch {
     memory: Arc<TableMemory>,
-    blocks: Vec<Retired>,
+    blocks: RetiredBlocks,
 }
 
 /// The live snapshots, and what waits for each of them.
@@ -57,7 +57,7 @@ impl Reclaimer {
         &mut self,
         retired_at: u64,
         memory: &Arc<TableMemory>,
-        blocks: Vec<Retired>,
+        blocks: RetiredBlocks,
     ) {
         let batch = Batch {
             memory: Arc::clone(memory),
@@ -119,12 +119,20 @@ impl Reclaimer {
         };
         // What was never published, no snapshot sees.
         let sees = |block: &Retired| block.born & PRIVATE == 0 && block.born <= *version;
-        let (waiting, free): (Vec<_>, Vec<_>) = batch.blocks.into_iter().partition(sees);
+        let mut blocks = batch.blocks;
+        let mut free = RetiredBlocks::new();
+        blocks.retain(|block| {
+            let waits = sees(block);
+            if !waits {
+                free.push(*block);
+            }
+            waits
+        });
         batch.memory.give_back(&free);
-        if !waiting.is_empty() {
+        if !blocks.is_empty() {
             let batch = Batch {
                 memory: batch.memory,
-                blocks: waiting,
+                blocks,
             };
             self.waiting.entry(*version).or_default().push(batch);
         }

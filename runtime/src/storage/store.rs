@@ -19,6 +19,7 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
+use smallvec::SmallVec;
 
 use super::{
     Indexes, LoadedTable, MemoryAccount, Snapshot, StagedTree,
@@ -26,7 +27,7 @@ use super::{
     reclaim::Reclaimer,
     snapshot::SnapshotInner,
     table::{TableMemory, TableVersion},
-    tree::{NewNode, PRIVATE, Retired, Side, pages_of, stamp_new_nodes},
+    tree::{NewNodes, PRIVATE, Retired, RetiredBlocks, Side, pages_of, stamp_new_nodes},
 };
 use crate::schema::{Catalog, TableSchema};
 
@@ -161,8 +162,8 @@ impl fmt::Debug for Store {
 /// Blocks that a draft made, and that it no longer reaches.
 struct Made {
     memory: Arc<TableMemory>,
-    new_nodes: Vec<NewNode>,
-    retired: Vec<Retired>,
+    new_nodes: NewNodes,
+    retired: RetiredBlocks,
 }
 
 /// The next version while it is put together: the tables that differ from those of its base.
@@ -170,8 +171,8 @@ struct Made {
 pub(crate) struct Draft {
     base: Snapshot,
     catalog: Option<Arc<Catalog>>,
-    changed: Vec<(usize, Option<TableVersion>)>,
-    made: Vec<Made>,
+    changed: SmallVec<[(usize, Option<TableVersion>); 1]>,
+    made: SmallVec<[Made; 1]>,
 }
 
 impl Draft {
@@ -180,8 +181,8 @@ impl Draft {
         Self {
             base,
             catalog: None,
-            changed: Vec::new(),
-            made: Vec::new(),
+            changed: SmallVec::new(),
+            made: SmallVec::new(),
         }
     }
 

@@ -7,7 +7,7 @@ use std::sync::{
 
 use super::{
     Indexes, MemoryAccount, StorageError,
-    memory::{Arena, Block, Growth},
+    memory::{Arena, Growth},
     tree::{Geometry, NODE_BYTES, Retired, Side, Tree},
 };
 use crate::schema::{RecordId, TableSchema};
@@ -30,12 +30,10 @@ impl TableMemory {
     /// Takes back blocks that nothing reaches any more.
     pub(super) fn give_back(&self, blocks: &[Retired]) {
         let of = |side: Side| {
-            let blocks: Vec<Block> = blocks
+            blocks
                 .iter()
-                .filter(|r| r.side == side)
+                .filter(move |r| r.side == side)
                 .map(|r| r.block)
-                .collect();
-            blocks.into_iter()
         };
         self.pages.give_back(of(Side::Page));
         self.nodes.give_back(of(Side::Node));

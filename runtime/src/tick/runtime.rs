@@ -311,7 +311,7 @@ impl Ticker {
         let delta = multiply(period, tick - self.last_tick);
         let moment = Moment {
             tick,
-            now: clock.wall(),
+            now: Some(clock.wall()),
             delta,
         };
         database.store().set_tick(tick);

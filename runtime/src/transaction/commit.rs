@@ -6,6 +6,8 @@
 
 use std::sync::{Arc, MutexGuard, PoisonError};
 
+use smallvec::SmallVec;
+
 use super::{
     Isolation, StagingBuffer, TransactionError, TransactionHandle,
     constraints::{FinalTable, check_relations, update_indexes},
@@ -22,7 +24,7 @@ pub(super) fn commit(store: &Store, tx: TransactionHandle) -> Result<u64, Transa
     refuse_nested()?;
     let _gate = store.shared_gate();
     let locked = tables_to_lock(&store.snapshot(), &tx);
-    let _tables: Vec<MutexGuard<'_, ()>> = locked
+    let _tables: SmallVec<[MutexGuard<'_, ()>; 4]> = locked
         .iter()
         .map(|table| table.commit.lock().unwrap_or_else(PoisonError::into_inner))
         .collect();
@@ -69,7 +71,7 @@ pub(crate) fn commit_into(
             return Err(TransactionError::Conflict { table });
         }
     }
-    let mut finals = Vec::with_capacity(transaction.staging.len());
+    let mut finals: SmallVec<[FinalTable<'_>; 1]> = SmallVec::new();
     for staging in transaction.staging {
         if !staging.is_empty() {
             let prepared = prepare(&base, &current, staging, transaction.number, isolation);
@@ -109,9 +111,9 @@ fn prepare<'c>(
         return Err(schema_changed());
     }
     let explicit = staging.changes.as_slice().iter().map(Change::id);
-    let mut changed: Vec<RecordId> = explicit.collect();
+    let mut changed: SmallVec<[RecordId; 4]> = explicit.collect();
     if !staging.noted.is_empty() {
-        changed.extend(&staging.noted);
+        changed.extend_from_slice(&staging.noted);
         changed.sort_unstable();
         changed.dedup();
     }
@@ -249,13 +251,13 @@ fn take_ids(finals: &[FinalTable<'_>]) -> Result<(), TransactionError> {
 }
 
 /// The tables that a commit changes, has read, or needs to stay as they are for its relations.
-fn tables_to_lock(current: &Snapshot, tx: &TransactionHandle) -> Vec<Arc<TableShared>> {
+fn tables_to_lock(current: &Snapshot, tx: &TransactionHandle) -> SmallVec<[Arc<TableShared>; 4]> {
     let staged = tx
         .transaction
         .staging
         .iter()
         .filter(|buffer| !buffer.is_empty());
-    let mut slots: Vec<usize> = staged.map(|buffer| buffer.slot).collect();
+    let mut slots: SmallVec<[usize; 8]> = staged.map(|buffer| buffer.slot).collect();
     for slot in slots.clone() {
         let Some(table) = current.table_in(slot) else {
             continue;
@@ -272,7 +274,7 @@ fn tables_to_lock(current: &Snapshot, tx: &TransactionHandle) -> Vec<Arc<TableSh
     slots.extend(tx.reads.borrow().slots());
     slots.sort_unstable();
     slots.dedup();
-    let mut tables: Vec<TableView<'_>> = slots
+    let mut tables: SmallVec<[TableView<'_>; 4]> = slots
         .into_iter()
         .filter_map(|slot| current.table_in(slot))
         .collect();

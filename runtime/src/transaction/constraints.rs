@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use super::TransactionError;
 use crate::{
     schema::{RecordId, Relation},
@@ -16,7 +18,7 @@ pub(super) struct FinalTable<'c> {
     pub(super) records: u64,
     pub(super) indexes: Arc<Indexes>,
     /// The records that may differ in an indexed field, or in being there.
-    pub(super) changed: Vec<RecordId>,
+    pub(super) changed: SmallVec<[RecordId; 4]>,
     pub(super) provisional_ids: Option<(u64, u64)>,
 }
 

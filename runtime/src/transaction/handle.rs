@@ -1,9 +1,15 @@
 //! A transaction in the hands of the code that runs in it.
 
-use std::{cell::RefCell, fmt, sync::Arc, time::Duration};
+use std::{
+    cell::{OnceCell, RefCell},
+    fmt,
+    sync::Arc,
+    time::Duration,
+};
 
 use super::{StagingBuffer, TransactionError, commit, reads::ReadSet};
 use crate::{
+    clock::Clock,
     schema::{RecordId, SchemaError, Timestamp},
     storage::{Snapshot, Store, TableView},
 };
@@ -23,8 +29,8 @@ pub enum Isolation {
 pub(crate) struct Moment {
     /// The tick, from 1.
     pub(crate) tick: u64,
-    /// The time at which the tick was due.
-    pub(crate) now: Timestamp,
+    /// The time of the tick; none beside the ticks, where it is looked up when asked for.
+    pub(crate) now: Option<Timestamp>,
     /// The time since the tick before, skipped slots included.
     pub(crate) delta: Duration,
 }
@@ -55,16 +61,15 @@ pub struct TransactionHandle {
     pub(super) reads: RefCell<ReadSet>,
     pub(super) isolation: Isolation,
     moment: Moment,
+    /// The time of the moment, once it was asked for.
+    now: OnceCell<Timestamp>,
+    clock: Option<Arc<dyn Clock>>,
     store: Arc<Store>,
     /// Record ids are taken from the table only at commit, so that they are those of serial order.
     pub(super) provisional: bool,
 }
 
 impl TransactionHandle {
-    pub(crate) fn begin(store: &Arc<Store>, isolation: Isolation, moment: Moment) -> Self {
-        Self::begin_on(store, store.snapshot(), isolation, moment)
-    }
-
     pub(crate) fn begin_on(
         store: &Arc<Store>,
         base: Snapshot,
@@ -80,9 +85,17 @@ impl TransactionHandle {
             reads: RefCell::default(),
             isolation,
             moment,
+            now: moment.now.map_or_else(OnceCell::new, OnceCell::from),
+            clock: None,
             store: Arc::clone(store),
             provisional: false,
         }
+    }
+
+    /// Looks the time up in this clock, once, where it is asked for and its moment has none.
+    pub(crate) fn with_clock(mut self, clock: &Arc<dyn Clock>) -> Self {
+        self.clock = Some(Arc::clone(clock));
+        self
     }
 
     /// Takes record ids at commit only, and gives none away where it aborts.
@@ -98,7 +111,12 @@ impl TransactionHandle {
 
     /// The time of the tick: the same for all that runs in it.
     pub fn now(&self) -> Timestamp {
-        self.moment.now
+        let look = || {
+            self.clock
+                .as_ref()
+                .map_or(Timestamp::default(), |clock| clock.wall())
+        };
+        *self.now.get_or_init(look)
     }
 
     /// The time since the tick before, slots that were skipped included.

@@ -1,5 +1,7 @@
 //! What a transaction has read, so that its commit can see whether that still is so.
 
+use smallvec::SmallVec;
+
 use crate::{
     schema::{Name, RecordId},
     storage::Snapshot,
@@ -13,7 +15,7 @@ const RECORDS_MAX: usize = 4096;
 struct TableReads {
     slot: usize,
     /// Record ids, found or not; not sorted, and more than once where read more than once.
-    records: Vec<RecordId>,
+    records: SmallVec<[RecordId; 4]>,
     /// Whether any of its records may have been read.
     all: bool,
 }
@@ -21,7 +23,7 @@ struct TableReads {
 /// What a transaction has read of its base.
 #[derive(Debug, Default)]
 pub(super) struct ReadSet {
-    tables: Vec<TableReads>,
+    tables: SmallVec<[TableReads; 1]>,
 }
 
 impl ReadSet {
@@ -31,7 +33,7 @@ impl ReadSet {
             None => {
                 self.tables.push(TableReads {
                     slot,
-                    records: Vec::new(),
+                    records: SmallVec::new(),
                     all: false,
                 });
                 self.tables.last_mut().expect("it was just pushed")
@@ -47,7 +49,7 @@ impl ReadSet {
         }
         if table.records.len() == RECORDS_MAX {
             table.all = true;
-            table.records = Vec::new();
+            table.records = SmallVec::new();
             return;
         }
         table.records.push(id);

@@ -5,6 +5,8 @@
 
 use std::{fmt, sync::Arc};
 
+use smallvec::SmallVec;
+
 use super::{
     Tree, TreeView,
     node::{InnerNode, LEAF_PAGES, LeafNode, PRIVATE, PageEntry, child_index, make_node, stamp_of},
@@ -54,9 +56,14 @@ pub(crate) struct StagedTree {
     pub(super) memory: Arc<TableMemory>,
     /// [`PRIVATE`] with the number of the transaction.
     pub(super) stamp: u64,
-    new_nodes: Vec<NewNode>,
-    retired: Vec<Retired>,
+    new_nodes: NewNodes,
+    retired: RetiredBlocks,
 }
+
+/// What one transaction makes in one tree: the path to one page without an allocation.
+pub(in crate::storage) type NewNodes = SmallVec<[NewNode; 4]>;
+/// What one transaction replaces in one tree: a page and the path to it without an allocation.
+pub(in crate::storage) type RetiredBlocks = SmallVec<[Retired; 4]>;
 
 impl fmt::Debug for StagedTree {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -68,8 +75,8 @@ impl fmt::Debug for StagedTree {
 
 /// What a staged tree leaves behind when it becomes part of a draft.
 pub(in crate::storage) struct StagedParts {
-    pub(in crate::storage) new_nodes: Vec<NewNode>,
-    pub(in crate::storage) retired: Vec<Retired>,
+    pub(in crate::storage) new_nodes: NewNodes,
+    pub(in crate::storage) retired: RetiredBlocks,
 }
 
 impl StagedTree {
@@ -83,8 +90,8 @@ impl StagedTree {
             tree,
             memory,
             stamp: PRIVATE | transaction,
-            new_nodes: Vec::new(),
-            retired: Vec::new(),
+            new_nodes: NewNodes::new(),
+            retired: RetiredBlocks::new(),
         }
     }
 

@@ -17,7 +17,9 @@ mod view;
 use node::LEAF_PAGES;
 pub(super) use node::{NODE_BYTES, PRIVATE};
 pub(crate) use staged::StagedTree;
-pub(super) use staged::{LeafWriter, NewNode, PassSlot, Retired, Side, pages_of, stamp_new_nodes};
+pub(super) use staged::{
+    LeafWriter, PassSlot, Retired, Side, StagedParts, pages_of, stamp_new_nodes,
+};
 pub(crate) use view::TreeView;
 pub(super) use view::{Leaf, Page};
 

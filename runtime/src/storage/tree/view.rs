@@ -8,6 +8,8 @@ use super::{
     Geometry, Tree,
     node::{InnerNode, LEAF_PAGES, LeafNode, PageEntry, child_index},
 };
+#[cfg(test)]
+use crate::storage::memory::Block;
 use crate::{
     schema::{Record, RecordId},
     storage::cast::record_at,
@@ -136,6 +138,24 @@ impl<'s> TreeView<'s> {
                 geometry: self.tree.geometry,
             })
         })
+    }
+
+    /// All pages and nodes that the tree reaches.
+    #[cfg(test)]
+    pub(in crate::storage) fn blocks(&self) -> (Vec<Block>, Vec<Block>) {
+        let mut nodes: Vec<Block> = self.tree.root.into_iter().collect();
+        let mut row = nodes.clone();
+        for _ in 0..self.tree.height {
+            // SAFETY: above the leaves all nodes are inner ones, and the view may read them.
+            let children = |block: &Block| unsafe { InnerNode::at(*block) }.children;
+            row = row.iter().flat_map(children).flatten().collect();
+            nodes.extend(&row);
+        }
+        // SAFETY: at level 0 the nodes are leaves, and the view may read them.
+        let pages = |block: &Block| unsafe { LeafNode::at(*block) }.pages;
+        let pages = row.iter().flat_map(pages);
+        let pages = pages.filter_map(|entry| Block::from_ptr(entry.page));
+        (pages.collect(), nodes)
     }
 
     /// The first leaf at or behind `leaf`, passing over subtrees that are not there.

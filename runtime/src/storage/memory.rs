@@ -182,6 +182,18 @@ impl Arena {
         self.lock().free.extend(blocks.rev());
     }
 
+    /// The blocks that are not handed out.
+    #[cfg(test)]
+    pub(super) fn free_blocks(&self) -> Vec<Block> {
+        let state = self.lock();
+        let fresh = state.fresh.iter().flat_map(|fresh| {
+            let start = fresh.next.as_ptr();
+            let block = move |index: usize| start.wrapping_add(index * self.block_bytes);
+            (0..fresh.left).filter_map(move |index| Block::from_ptr(block(index)))
+        });
+        state.free.iter().copied().chain(fresh).collect()
+    }
+
     /// Doubles the number of blocks at least.
     pub(super) fn grow(&self) -> Result<(), StorageError> {
         let mut state = self.lock();

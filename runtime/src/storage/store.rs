@@ -23,11 +23,10 @@ use smallvec::SmallVec;
 
 use super::{
     Indexes, LoadedTable, MemoryAccount, Snapshot, StagedTree,
-    memory::Block,
     reclaim::Reclaimer,
     snapshot::SnapshotInner,
     table::{TableMemory, TableVersion},
-    tree::{NewNodes, PRIVATE, Retired, RetiredBlocks, Side, pages_of, stamp_new_nodes},
+    tree::{PRIVATE, Retired, Side, StagedParts, pages_of, stamp_new_nodes},
 };
 use crate::schema::{Catalog, TableSchema};
 
@@ -114,7 +113,7 @@ impl Store {
         let made = std::mem::take(&mut draft.made);
         for made in &made {
             // SAFETY: the draft is owned, and only what was staged for it made these nodes.
-            unsafe { stamp_new_nodes(&made.new_nodes, version) };
+            unsafe { stamp_new_nodes(&made.parts.new_nodes, version) };
         }
         for (slot, table) in draft.changed.drain(..) {
             let table = table.map(|table| TableVersion {
@@ -130,8 +129,8 @@ impl Store {
         drop(draft);
         reclaimer.collect();
         for made in made {
-            if !made.retired.is_empty() {
-                reclaimer.retire(version, &made.memory, made.retired);
+            if !made.parts.retired.is_empty() {
+                reclaimer.retire(version, &made.memory, made.parts.retired);
             }
         }
         Snapshot(next)
@@ -162,8 +161,7 @@ impl fmt::Debug for Store {
 /// Blocks that a draft made, and that it no longer reaches.
 struct Made {
     memory: Arc<TableMemory>,
-    new_nodes: NewNodes,
-    retired: RetiredBlocks,
+    parts: StagedParts,
 }
 
 /// The next version while it is put together: the tables that differ from those of its base.
@@ -232,8 +230,7 @@ impl Draft {
         };
         self.made.push(Made {
             memory: Arc::clone(former.memory()),
-            new_nodes: parts.new_nodes,
-            retired: parts.retired,
+            parts,
         });
         self.set_table(table.schema.slot, Some(table));
     }
@@ -259,11 +256,7 @@ impl Draft {
             changed_at: 0,
             indexes,
         };
-        self.made.push(Made {
-            memory,
-            new_nodes: parts.new_nodes,
-            retired: parts.retired,
-        });
+        self.made.push(Made { memory, parts });
         self.set_table(table.schema.slot, Some(table));
     }
 
@@ -312,29 +305,25 @@ impl Draft {
 
 impl Drop for Draft {
     fn drop(&mut self) {
-        for made in self.made.drain(..) {
-            // A page may stand in several leaves of the draft, since its members copied leaves
-            // from each other.
-            let mut pages: Vec<Block> = Vec::new();
-            let mut nodes: Vec<Block> = Vec::new();
-            for node in &made.new_nodes {
+        for Made { memory, parts } in self.made.drain(..) {
+            // Members copy leaves from each other, so a page may stand in the leaves of several;
+            // its stamp says who made it, and that one gives it back.
+            let own = |stamp| stamp == parts.stamp;
+            let pages = parts.new_nodes.iter().flat_map(|node| {
                 // SAFETY: the draft is owned, and only what was staged for it made these nodes.
-                pages.extend(unsafe { pages_of(*node, |stamp| stamp & PRIVATE != 0) });
-                nodes.push(node.block());
-            }
-            pages.sort_unstable();
-            pages.dedup();
-            let all = |blocks: Vec<Block>, side| {
-                blocks.into_iter().map(move |block| Retired {
-                    block,
-                    side,
-                    born: PRIVATE,
-                })
-            };
-            let blocks: Vec<Retired> = all(pages, Side::Page)
-                .chain(all(nodes, Side::Node))
-                .collect();
-            made.memory.give_back(&blocks);
+                unsafe { pages_of(*node, own) }
+            });
+            let pages = pages.map(|block| (block, Side::Page));
+            let nodes = parts
+                .new_nodes
+                .iter()
+                .map(|node| (node.block(), Side::Node));
+            let all = pages.chain(nodes).map(|(block, side)| Retired {
+                block,
+                side,
+                born: PRIVATE,
+            });
+            memory.give_back(&all.collect::<Vec<_>>());
         }
     }
 }
@@ -344,5 +333,241 @@ impl fmt::Debug for Draft {
         f.debug_struct("Draft")
             .field("base", &self.base)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        schema::{FieldDefinition, Name, RecordId, TableDefinition},
+        storage::{SlotBytes, write_records},
+    };
+
+    const RECORDS: u64 = 3_000;
+
+    /// A store with one table of so many records.
+    fn store() -> Store {
+        let store = Store::new(0, 0, Arc::new(MemoryAccount::new(u64::MAX)));
+        let definition = TableDefinition {
+            name: Name::new("item").unwrap(),
+            fields: vec![FieldDefinition::new(Name::new("value").unwrap(), "u64")],
+            relations: Vec::new(),
+            documentation: String::new(),
+        };
+        let mut catalog = Catalog::default();
+        let schema = catalog.create_table(&definition).unwrap();
+        let mut draft = Draft::new(store.snapshot());
+        let table = TableVersion::new(schema, Indexes::default(), store.account());
+        draft.set_table(0, Some(table));
+        draft.set_catalog(catalog);
+        store.publish(draft);
+        commit(&store, |staged| {
+            for number in 1..=RECORDS {
+                write(staged.insert(id(number)).unwrap(), number);
+            }
+        });
+        store
+    }
+
+    fn id(number: u64) -> RecordId {
+        RecordId::new(number).unwrap()
+    }
+
+    fn write(record: &mut [u8], value: u64) {
+        record.copy_from_slice(&value.to_le_bytes());
+    }
+
+    fn set(staged: &mut StagedTree, number: u64, value: u64) {
+        let mut bytes = staged.update(id(number)).unwrap().unwrap();
+        bytes.set(&value.to_le_bytes());
+    }
+
+    fn pass(staged: &mut StagedTree) {
+        let add = |_, bytes: &mut SlotBytes<'_>| {
+            let value = u64::from_le_bytes(bytes.get().try_into().unwrap());
+            bytes.set(&(value + 1).to_le_bytes());
+        };
+        write_records(staged, &Indexes::default(), &add).unwrap();
+    }
+
+    /// Adds a member to a draft.
+    fn member(store: &Store, draft: &mut Draft, change: impl FnOnce(&mut StagedTree)) {
+        let base = draft.snapshot();
+        let mut staged = Draft::stage(&base, 0, store.transaction_number()).unwrap();
+        change(&mut staged);
+        let table = base.table_in(0).unwrap().version;
+        let records = staged.view().leaves_from(0).flat_map(|leaf| leaf.pages());
+        let records = records.map(|page| u64::from(page.live().count_ones()));
+        let records = records.sum();
+        draft.set_staged(table, staged, records, 0, Arc::default());
+    }
+
+    fn commit(store: &Store, change: impl FnOnce(&mut StagedTree)) {
+        let mut draft = Draft::new(store.snapshot());
+        member(store, &mut draft, change);
+        store.publish(draft);
+    }
+
+    fn values(snapshot: &Snapshot) -> Vec<u64> {
+        let table = snapshot.table_in(0).unwrap();
+        let value = |(_, bytes): (_, &[u8])| u64::from_le_bytes(bytes.try_into().unwrap());
+        table.records().map(value).collect()
+    }
+
+    /// Every block of the table is free, waits for a snapshot, or is in the current tree: one of
+    /// these, and once. Holds where no draft is open.
+    fn check_blocks(store: &Store) {
+        let snapshot = store.snapshot();
+        let table = snapshot.table_in(0).unwrap();
+        let memory = table.version.memory();
+        let (pages, nodes) = table.tree().blocks();
+        let mut all = 0;
+        for (arena, reached) in [(&memory.pages, pages), (&memory.nodes, nodes)] {
+            let mut blocks = arena.free_blocks();
+            blocks.extend(reached);
+            let count = blocks.len();
+            blocks.sort_unstable();
+            blocks.dedup();
+            assert_eq!(
+                blocks.len(),
+                count,
+                "a block is used and free, or free twice"
+            );
+            all += count;
+        }
+        let exist = memory.pages.block_count() + memory.nodes.block_count();
+        assert_eq!(all + store.waiting_blocks(), exist, "no block is lost");
+    }
+
+    #[test]
+    fn a_held_snapshot_keeps_what_it_sees_and_nothing_else() {
+        let store = store();
+        check_blocks(&store);
+        let held = store.snapshot();
+        let before = values(&held);
+        let (pages, nodes) = held.table_in(0).unwrap().tree().blocks();
+        for _ in 0..10 {
+            commit(&store, pass);
+            assert_eq!(store.waiting_blocks(), pages.len() + nodes.len());
+            check_blocks(&store);
+        }
+        assert_eq!(values(&held), before);
+        let second = store.snapshot();
+        commit(&store, |staged| set(staged, 1, 77));
+        // A page, its leaf and the root.
+        assert_eq!(store.waiting_blocks(), pages.len() + nodes.len() + 3);
+        drop(held);
+        store.reclaim();
+        assert_eq!(store.waiting_blocks(), 3, "the second still sees them");
+        drop(second);
+        store.reclaim();
+        assert_eq!(store.waiting_blocks(), 0);
+        check_blocks(&store);
+    }
+
+    #[test]
+    fn snapshots_that_other_threads_drop_free_what_they_kept() {
+        let store = store();
+        std::thread::scope(|scope| {
+            let (sender, receiver) = std::sync::mpsc::channel::<Snapshot>();
+            scope.spawn(move || {
+                let mut held = Vec::new();
+                for snapshot in receiver {
+                    held.push((values(&snapshot), snapshot));
+                    if held.len() > 5 {
+                        let (before, snapshot) = held.remove(held.len() / 2);
+                        assert_eq!(values(&snapshot), before);
+                    }
+                }
+            });
+            for round in 0..300 {
+                commit(&store, |staged| {
+                    (0..20).for_each(|n| set(staged, (round * 37 + n * 151) % RECORDS + 1, round));
+                });
+                sender.send(store.snapshot()).unwrap();
+            }
+            drop(sender);
+        });
+        store.reclaim();
+        assert_eq!(store.waiting_blocks(), 0);
+        check_blocks(&store);
+    }
+
+    #[test]
+    fn aborted_transactions_give_back_every_block() {
+        let store = store();
+        for round in 0..1_000 {
+            let base = store.snapshot();
+            let mut staged = Draft::stage(&base, 0, store.transaction_number()).unwrap();
+            set(&mut staged, round % RECORDS + 1, round);
+            staged.remove(id((round * 7) % RECORDS + 1)).unwrap();
+            // Far away, so that the tree grows.
+            write(staged.insert(id(1_000_000 + round)).unwrap(), round);
+            if round % 50 == 0 {
+                pass(&mut staged);
+            }
+            drop(staged);
+            if round % 100 == 0 {
+                check_blocks(&store);
+            }
+        }
+        check_blocks(&store);
+        assert_eq!(store.waiting_blocks(), 0);
+        let expected: Vec<u64> = (1..=RECORDS).collect();
+        assert_eq!(values(&store.snapshot()), expected);
+    }
+
+    #[test]
+    fn members_of_a_batch_share_pages_and_each_block_is_given_back_once() {
+        let store = store();
+        let mut bytes_after_warmup = 0;
+        for round in 0..1_000 {
+            let mut draft = Draft::new(store.snapshot());
+            for n in 0..4 {
+                // Records of one page, and of others.
+                member(&store, &mut draft, |staged| {
+                    set(staged, n + 1, round);
+                    set(staged, (round * 131 + n * 977) % RECORDS + 1, round);
+                });
+                // One that fails in between leaves the draft as it is.
+                let base = draft.snapshot();
+                let mut staged = Draft::stage(&base, 0, store.transaction_number()).unwrap();
+                set(&mut staged, n + 2, 9);
+                write(staged.insert(id(RECORDS + 1 + n)).unwrap(), 9);
+            }
+            if round % 100 == 0 {
+                member(&store, &mut draft, pass);
+                member(&store, &mut draft, |staged| set(staged, 5, round));
+            }
+            match round % 3 {
+                0 => drop(store.publish(draft)),
+                _ => drop(draft),
+            }
+            if round % 50 == 0 {
+                check_blocks(&store);
+            }
+            if round == 300 {
+                bytes_after_warmup = store.account().used_bytes();
+            }
+        }
+        check_blocks(&store);
+        assert_eq!(store.account().used_bytes(), bytes_after_warmup);
+        assert_eq!(values(&store.snapshot()).len(), 3_000);
+    }
+
+    #[test]
+    fn a_pass_that_panics_gives_back_every_block() {
+        let store = store();
+        for round in 0..100 {
+            let base = store.snapshot();
+            let mut staged = Draft::stage(&base, 0, store.transaction_number()).unwrap();
+            let at = id(round * 29 + 1);
+            let panics = |record, _: &mut SlotBytes<'_>| assert_ne!(record, at);
+            let pass = || write_records(&mut staged, &Indexes::default(), &panics);
+            std::panic::catch_unwind(std::panic::AssertUnwindSafe(pass)).unwrap_err();
+            drop(staged);
+            check_blocks(&store);
+        }
     }
 }

@@ -19,7 +19,7 @@ use node::LEAF_PAGES;
 pub(super) use node::{NODE_BYTES, PRIVATE};
 pub(super) use pass::{LeafWriter, PassSlot};
 pub(crate) use staged::StagedTree;
-pub(super) use staged::{NewNodes, Retired, RetiredBlocks, Side, pages_of, stamp_new_nodes};
+pub(super) use staged::{Retired, RetiredBlocks, Side, StagedParts, pages_of, stamp_new_nodes};
 pub(crate) use view::TreeView;
 pub(super) use view::{Leaf, Page};
 

@@ -75,6 +75,8 @@ impl fmt::Debug for StagedTree {
 
 /// What a staged tree leaves behind when it becomes part of a draft.
 pub(in crate::storage) struct StagedParts {
+    /// The stamp of what it made, until that is published.
+    pub(in crate::storage) stamp: u64,
     pub(in crate::storage) new_nodes: NewNodes,
     pub(in crate::storage) retired: RetiredBlocks,
 }
@@ -162,7 +164,12 @@ impl StagedTree {
     pub(in crate::storage) fn into_parts(mut self) -> (Tree, StagedParts) {
         let new_nodes = std::mem::take(&mut self.new_nodes);
         let retired = std::mem::take(&mut self.retired);
-        (self.tree, StagedParts { new_nodes, retired })
+        let parts = StagedParts {
+            stamp: self.stamp,
+            new_nodes,
+            retired,
+        };
+        (self.tree, parts)
     }
 
     /// Adds levels above the root until the tree has room for a leaf.

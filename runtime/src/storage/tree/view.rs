@@ -138,6 +138,24 @@ impl<'s> TreeView<'s> {
         })
     }
 
+    /// All pages and nodes that the tree reaches.
+    #[cfg(test)]
+    pub(in crate::storage) fn blocks(&self) -> (Vec<Block>, Vec<Block>) {
+        let mut nodes: Vec<Block> = self.tree.root.into_iter().collect();
+        let mut row = nodes.clone();
+        for _ in 0..self.tree.height {
+            // SAFETY: above the leaves all nodes are inner ones, and the view may read them.
+            let children = |block: &Block| unsafe { InnerNode::at(*block) }.children;
+            row = row.iter().flat_map(children).flatten().collect();
+            nodes.extend(&row);
+        }
+        // SAFETY: at level 0 the nodes are leaves, and the view may read them.
+        let leaves = row.iter().map(|block| unsafe { LeafNode::at(*block) });
+        let entries = leaves.flat_map(|leaf| (0..LEAF_PAGES).map(|page| leaf.entry(page)));
+        let pages = entries.filter_map(|entry| Block::from_ptr(entry.page));
+        (pages.collect(), nodes)
+    }
+
     /// The first leaf at or behind `leaf`, passing over subtrees that are not there.
     fn next_leaf(&self, mut leaf: u64) -> Option<(u64, &'s LeafNode)> {
         'search: while leaf < self.leaf_room() {

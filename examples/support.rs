@@ -1,12 +1,13 @@
 //! What the examples share: their options, how they start to serve, and how they stop.
 
 use std::{
+    io::IsTerminal,
     net::SocketAddr,
     path::PathBuf,
     process::exit,
     sync::mpsc::{RecvTimeoutError, sync_channel},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use signal_hook::{
@@ -20,6 +21,9 @@ pub type Failure = Box<dyn std::error::Error>;
 
 /// How long requests that run may take to end when the program stops.
 const GRACE: Duration = Duration::from_secs(2);
+
+/// Signals within this time are one.
+const SAME_SIGNAL: Duration = Duration::from_millis(200);
 
 /// The options of every example.
 #[derive(Clone, Debug, clap::Args)]
@@ -55,8 +59,10 @@ impl Options {
         let mut signals = Signals::new([SIGINT, SIGTERM])?;
         let (stop, stopped) = sync_channel(1);
         thread::spawn(move || {
-            for (count, _) in signals.forever().enumerate() {
-                if count > 0 {
+            let mut first = None;
+            for _ in signals.forever() {
+                // A terminal and a parent may both pass on one key press.
+                if first.get_or_insert_with(Instant::now).elapsed() > SAME_SIGNAL {
                     exit(130);
                 }
                 // The other side may be gone: then the program is ending already.
@@ -89,5 +95,6 @@ pub fn log_to_stderr() {
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
         .init();
 }

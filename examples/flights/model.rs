@@ -135,34 +135,41 @@ impl Flight {
         }
     }
 
-    /// The flight at this moment, where that is not as it was.
-    pub(crate) fn at(&self, now: Timestamp, destination: &Airport) -> Option<Self> {
-        match self.status {
-            Status::Landed => None,
-            Status::Scheduled if now < self.departure => None,
-            _ if now >= self.arrival => Some(Self {
+    /// The flight at this moment, where that is not as it was. Only for a flight that moves is its
+    /// destination looked up.
+    pub(crate) fn at<'a>(
+        &self,
+        now: Timestamp,
+        destination: impl FnOnce(Id<Airport>) -> Option<&'a Airport>,
+    ) -> Option<Self> {
+        let waits = self.status == Status::Scheduled && now < self.departure;
+        if waits || self.status == Status::Landed {
+            return None;
+        }
+        let destination = destination(self.destination)?.point();
+        if now >= self.arrival {
+            return Some(Self {
                 status: Status::Landed,
                 latitude: destination.latitude,
                 longitude: destination.longitude,
                 progress: 1.0,
                 ..*self
-            }),
-            _ => {
-                let status = match now < self.leg_start {
-                    true => Status::Holding,
-                    false => Status::Airborne,
-                };
-                let part = part_of(now, self.leg_start, self.arrival);
-                let point = self.leg_from().towards(destination.point(), part);
-                Some(Self {
-                    status,
-                    latitude: point.latitude,
-                    longitude: point.longitude,
-                    progress: part_of(now, self.departure, self.arrival),
-                    ..*self
-                })
-            }
+            });
         }
+        let holds = now < self.leg_start;
+        let part = part_of(now, self.leg_start, self.arrival);
+        let point = self.leg_from().towards(destination, part);
+        Some(Self {
+            status: if holds {
+                Status::Holding
+            } else {
+                Status::Airborne
+            },
+            latitude: point.latitude,
+            longitude: point.longitude,
+            progress: part_of(now, self.departure, self.arrival),
+            ..*self
+        })
     }
 
     /// The flight with another destination, from where it is.
@@ -224,11 +231,6 @@ fn at_cruise(miles: f32) -> Duration {
 
 /// How much of the time from `start` to `end` is over, 0 to 1.
 fn part_of(now: Timestamp, start: Timestamp, end: Timestamp) -> f32 {
-    let whole = end.since(start).unwrap_or_default().as_secs_f32();
-    let over = now.since(start).unwrap_or_default().as_secs_f32();
-    if whole > 0.0 {
-        (over / whole).min(1.0)
-    } else {
-        1.0
-    }
+    let micros_to = |moment: Timestamp| (moment.as_micros() - start.as_micros()) as f32;
+    (micros_to(now) / micros_to(end)).clamp(0.0, 1.0)
 }

@@ -88,7 +88,7 @@ pub(crate) fn fly(tx: &mut TransactionHandle) -> Result<(), Refused> {
                 .get(flight.origin)
                 .map(|origin| flight.at_dawn(origin));
         }
-        flight.at(now, airports.get(flight.destination)?)
+        flight.at(now, |id| airports.get(id))
     })?;
     Ok(())
 }

@@ -1,24 +1,28 @@
 //! The database: puts the parts together, and is what an embedding program holds.
 
 mod builder;
+mod persist;
 mod table;
 
 use std::sync::Arc;
 
 pub use builder::DatabaseBuilder;
+pub use persist::Persisted;
+pub(crate) use persist::{Persistence, SchemaChange};
 pub use table::{AtomicBuffer, BufferView, Table};
 
 use crate::{
     Config, Result,
+    clock::Clock,
     procedure::ProcedureRegistry,
     schema::{
         FieldDefinition, Record, Relation, RelationDefinition, SchemaError, TableDefinition,
         TableSchema,
     },
-    storage::{Draft, Snapshot, Store},
-    tick::{Clock, Persistence},
+    storage::{Draft, Snapshot, Store, TableView},
     transaction::{
-        Isolation, Moment, TransactionError, TransactionHandle, commit_locked, schema_change,
+        Isolation, Moment, Scope, TransactionError, TransactionHandle, commit_locked,
+        refuse_nested, schema_change,
     },
 };
 
@@ -77,21 +81,33 @@ impl Database {
     /// ```
     pub fn transact<R>(
         &self,
+        change: impl FnMut(&mut TransactionHandle) -> Result<R>,
+    ) -> Result<R> {
+        self.transact_with(Isolation::Serializable, change)
+    }
+
+    fn transact_with<R>(
+        &self,
+        isolation: Isolation,
         mut change: impl FnMut(&mut TransactionHandle) -> Result<R>,
     ) -> Result<R> {
+        refuse_nested()?;
+        let mut run = || {
+            let mut tx = self.begin_with(isolation);
+            let _inside = Scope::enter();
+            change(&mut tx).map(|result| (tx, result))
+        };
         for _ in 0..ATTEMPTS_BESIDE_OTHERS {
-            let mut tx = self.begin();
-            let result = change(&mut tx)?;
+            let (tx, result) = run()?;
             match tx.commit() {
                 Ok(_) => return Ok(result),
-                Err(TransactionError::Conflict { .. }) => {}
-                Err(error) => return Err(error.into()),
+                Err(error) if error.is_conflict() => {}
+                Err(error) => return Err(flatten(error)),
             }
         }
         let _alone = self.inner.store.exclusive_gate();
-        let mut tx = self.begin();
-        let result = change(&mut tx)?;
-        commit_locked(&self.inner.store, tx)?;
+        let (tx, result) = run()?;
+        commit_locked(&self.inner.store, tx).map_err(flatten)?;
         Ok(result)
     }
 
@@ -181,10 +197,17 @@ impl Database {
         self.inner.store.live_snapshots()
     }
 
+    fn restore_records(&self, table: TableView<'_>) -> Result<()> {
+        self.change_schema(|draft| {
+            schema_change::restore_records(draft, self.inner.store.account(), table)
+        })
+    }
+
     fn change_schema<R>(
         &self,
         change: impl FnOnce(&mut Draft) -> Result<R, TransactionError>,
     ) -> Result<R> {
+        refuse_nested()?;
         let _alone = self.inner.store.exclusive_gate();
         let mut draft = Draft::new(self.snapshot());
         let result = change(&mut draft).map_err(flatten)?;

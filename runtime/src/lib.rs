@@ -1,8 +1,120 @@
 //! An in-memory, tick-driven database that links into your program.
+//!
+//! Tables are structs, procedures are functions, and both run by the tick:
+//!
+//! ```
+//! use tickbase::prelude::*;
+//!
+//! /// Where flights start and end.
+//! #[table]
+//! struct Airport {
+//!     #[key]
+//!     code: Text<4>,
+//! }
+//!
+//! #[table]
+//! struct Flight {
+//!     #[references(Airport)]
+//!     destination: Id<Airport>,
+//!     altitude: f32,
+//! }
+//!
+//! /// Lets every flight climb 10 feet a second; runs in each tick.
+//! #[procedure(every = 1)]
+//! fn climb(tx: &mut TransactionHandle) -> Result<()> {
+//!     let feet = 10.0 * tx.delta().as_secs_f32();
+//!     tx.table_mut::<Flight>()
+//!         .par_for_each_mut(|_, flight| flight.altitude += feet)?;
+//!     Ok(())
+//! }
+//!
+//! # fn main() -> Result<()> {
+//! let db = Database::builder()
+//!     .table::<Airport>()
+//!     .table::<Flight>()
+//!     .procedure::<climb>()
+//!     .in_memory()?; // or `.open("folder")`, which keeps it on disk
+//!
+//! // All of it happens, or nothing.
+//! let flight = db.transact(|tx| {
+//!     let code = Text::new("ATL").expect("three letters");
+//!     let destination = tx.insert(Airport { code })?;
+//!     Ok(tx.insert(Flight { destination, altitude: 0.0 })?)
+//! })?;
+//!
+//! // A snapshot stays as it is while it is held, and blocks nobody.
+//! let before = db.snapshot();
+//! let mut runtime = Runtime::new(db.clone());
+//! runtime.step();
+//! let altitude = |snapshot: &tickbase::Snapshot| {
+//!     snapshot.table::<Flight>().get(flight).map(|flight| flight.altitude)
+//! };
+//! assert_eq!(altitude(&before), Some(0.0));
+//! assert!(altitude(&db.snapshot()) > Some(0.0));
+//!
+//! // From here on it ticks by itself, 60 times a second, and is served over REST.
+//! runtime.start()?;
+//! # #[cfg(feature = "server")]
+//! let address = ([127, 0, 0, 1], 0).into();
+//! # #[cfg(feature = "server")]
+//! let server = tickbase::Server::bind(runtime.handle(), address, Default::default())
+//!     .expect("a free port");
+//! # #[cfg(feature = "server")]
+//! server.stop(std::time::Duration::from_secs(1));
+//! runtime.stop()?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What is where
+//!
+//! | to | use |
+//! |---|---|
+//! | declare tables, field types and procedures | [`macro@table`], [`derive@FieldType`], [`macro@procedure`] |
+//! | put a database together | [`Database::builder`], [`DatabaseBuilder`], [`Config`] |
+//! | read | [`Database::snapshot`], [`Snapshot`], [`TypedView`]; by name and as bytes, [`TableView`] |
+//! | change data | [`Database::transact`], [`TransactionHandle`], [`TableMut`]; by name and as values, [`Table`] |
+//! | change the schema | [`Database::create_table`] and its neighbours, with [`TableDefinition`] and [`RelationDefinition`] |
+//! | let it tick | [`Runtime`]; from other threads, [`RuntimeHandle`] |
+//! | see what ticks do | [`RuntimeHandle::last_ticks`], [`RuntimeHandle::metrics`] |
+//! | serve REST | `Server` and `ServerLimits`, with the feature `server`, which is on by default |
+//! | read and write records as bytes or JSON | [`RecordCodec`], [`Value`], [`RecordLayout`] |
+//! | bring a type of your own for dynamic tables | [`DatabaseBuilder::register_type`], [`TypeSerializer`] |
+//! | test with a time of your own | [`ManualClock`], [`Runtime::step`] |
+//!
+//! # What it promises
+//!
+//! - A [`Snapshot`] is one consistent view of all tables. Taking, holding and dropping one costs the
+//!   same however large the database is.
+//! - A transaction commits all its changes or none, and is [serializable](Isolation::Serializable)
+//!   unless it asks for less.
+//! - Procedures run in parallel, and leave what running them one after another in the order of
+//!   their calls would have left. So a procedure may run twice, and must do nothing outside its
+//!   transaction.
+//! - A record id is never given out twice, and leads to the same record for ever.
+//! - Every number in a record is little-endian; each field stands at the offset that the
+//!   [`RecordLayout`] says, and padding is 0.
+//! - With [`Durability::Flush`], what a crash leaves is all tables as of the last flush. There is no
+//!   log yet, so what came after it is lost. A clean [`Runtime::stop`] flushes all.
+//!
+//! # Errors
+//!
+//! [`Error`] has one variant per layer. What can go wrong is a value; a panic is a mistake in the
+//! program, such as a table that was never given to the builder, and is documented where it can
+//! happen. A panic in a procedure becomes an error of that call.
+
+#![warn(missing_docs)]
+#![warn(clippy::unwrap_used)]
 
 // Generated code says `::tickbase`, also in the examples and tests of this crate itself.
 extern crate self as tickbase;
 
+/// Lets the programs in the README compile and run as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+pub struct Readme;
+
+mod clock;
 mod config;
 mod database;
 mod error;
@@ -18,8 +130,9 @@ mod storage;
 mod tick;
 mod transaction;
 
+pub use clock::{Clock, ManualClock, SystemClock};
 pub use config::{Config, Durability};
-pub use database::{AtomicBuffer, BufferView, Database, DatabaseBuilder, Table};
+pub use database::{AtomicBuffer, BufferView, Database, DatabaseBuilder, Persisted, Table};
 pub use error::{Error, Result};
 pub use metrics::MetricsReading;
 pub use persistence::PersistenceError;
@@ -40,8 +153,8 @@ pub use storage::{
     Change, PageView, RecordCodec, RecordPtr, Snapshot, StorageError, TableView, TypedView,
 };
 pub use tick::{
-    Answer, Clock, ManualClock, Persisted, Phase, PhaseUse, QueueError, RecordInput, Reply,
-    Request, Runtime, RuntimeHandle, SystemClock, TickRecord,
+    Answer, Phase, PhaseUse, QueueError, RecordInput, Reply, Request, Runtime, RuntimeHandle,
+    TickRecord,
 };
 pub use tickbase_macros::{FieldType, procedure, table};
 pub use transaction::{

@@ -310,3 +310,37 @@ fn a_record_starts_where_its_page_and_offset_say_and_capacity_doubles() {
     assert_eq!(held.view().records().count(), 200);
     assert_eq!(buffer.load().unwrap().view().records().count(), 200);
 }
+
+#[test]
+fn storing_an_older_view_swaps_one_table_back_and_leaves_the_others() {
+    let db = Database::builder()
+        .table::<Airport>()
+        .table::<Account>()
+        .in_memory()
+        .unwrap();
+    let first = db
+        .transact(|tx| Ok(tx.insert(Account { balance: 5 })?))
+        .unwrap();
+    let buffer = db.table_of::<Account>().unwrap().buffer();
+    let old = buffer.load().unwrap();
+    let (second, _) = db
+        .transact(|tx| {
+            tx.update(first, |account| account.balance = 6)?;
+            Ok((
+                tx.insert(Account { balance: 7 })?,
+                tx.insert(airport("ATL"))?,
+            ))
+        })
+        .unwrap();
+    let held = db.snapshot();
+    buffer.store(&old).unwrap();
+    let snapshot = db.snapshot();
+    assert_eq!(snapshot.table::<Account>().get(first).unwrap().balance, 5);
+    assert!(snapshot.table::<Account>().get(second).is_none());
+    assert_eq!(snapshot.table::<Airport>().len(), 1);
+    assert_eq!(held.table::<Account>().get(first).unwrap().balance, 6);
+    let third = db
+        .transact(|tx| Ok(tx.insert(Account { balance: 8 })?))
+        .unwrap();
+    assert_eq!(third.get(), 3, "an id is never used again");
+}

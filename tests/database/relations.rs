@@ -1,7 +1,10 @@
 //! Relations and unique fields.
 
 use harness::{Airport, Gate, State, airport};
-use tickbase::{Database, Error, Id, Text, TransactionError};
+use tickbase::{
+    Database, Error, FieldDefinition, Id, Name, OnDelete, RelationDefinition, SchemaError,
+    TableDefinition, Text, TransactionError, Value,
+};
 
 fn gates() -> (Database, Id<Airport>, Id<Gate>) {
     let db = Database::builder()
@@ -108,4 +111,59 @@ fn two_records_with_one_key_are_refused_however_they_come_to_be() {
         Ok(tx.find(code, Text::new("LAX").unwrap()).unwrap().0)
     });
     assert_eq!(gone.unwrap(), sea);
+}
+
+#[test]
+fn a_record_that_a_pass_touches_again_is_in_the_indexes_once() {
+    let (db, atl, id) = gates();
+    let code = Airport::fields().code;
+    db.transact(|tx| {
+        tx.insert(gate(atl))?;
+        tx.table_mut::<Gate>()
+            .par_for_each_mut(|_, gate| gate.passengers += 1)?;
+        tx.set(atl, code, Text::new("SEA").unwrap())?;
+        tx.table_mut::<Airport>()
+            .par_for_each_mut(|_, airport| airport.latitude += 1.0)?;
+        Ok(())
+    })
+    .unwrap();
+    db.transact(|tx| {
+        tx.delete(id)?;
+        tx.delete(Id::<Gate>::from_u64(2).unwrap())?;
+        Ok(tx.delete(atl)?)
+    })
+    .unwrap();
+}
+
+#[test]
+fn a_new_table_brings_no_relation_of_another_table() {
+    let db = Database::builder().in_memory().unwrap();
+    let table = |name: &str, fields: &[(&str, &str)]| TableDefinition {
+        name: Name::new(name).unwrap(),
+        fields: fields
+            .iter()
+            .map(|(name, type_id)| FieldDefinition::new(Name::new(name).unwrap(), *type_id))
+            .collect(),
+        relations: Vec::new(),
+        documentation: String::new(),
+    };
+    db.create_table(&table("gate", &[("airport", "id<airport>")]))
+        .unwrap();
+    let nowhere = Value::object([("airport", 7_u64)]);
+    db.table("gate").unwrap().create_record(&nowhere).unwrap();
+    let mut airport = table("airport", &[("latitude", "f64")]);
+    airport.relations.push(RelationDefinition {
+        name: None,
+        from_table: "gate".to_owned(),
+        from_field: "airport".to_owned(),
+        to_table: "airport".to_owned(),
+        to_field: "id".to_owned(),
+        on_delete: OnDelete::Restrict,
+    });
+    let error = db.create_table(&airport).unwrap_err();
+    assert!(
+        matches!(error, Error::Schema(SchemaError::InvalidRelation { .. })),
+        "{error}"
+    );
+    assert!(db.table("airport").is_err());
 }

@@ -229,3 +229,149 @@ fn one_table_is_written_while_another_is_read() {
         "ATL"
     );
 }
+
+#[test]
+fn a_record_that_comes_and_goes_in_one_transaction_leaves_the_others_alone() {
+    let (db, id) = database();
+    let mut tx = db.begin();
+    let new = tx.insert(Account { balance: 5 }).unwrap();
+    tx.delete(new).unwrap();
+    let kept = tx.insert(Account { balance: 6 }).unwrap();
+    db.transact(|tx| Ok(tx.update(id, |account| account.balance = 7)?))
+        .unwrap();
+    tx.commit().unwrap();
+    assert_eq!((balance(&db, id), balance(&db, kept)), (7, 6));
+    assert_eq!(db.snapshot().table::<Account>().len(), 2);
+}
+
+#[test]
+fn a_search_of_a_field_that_is_not_unique_counts_as_a_read_of_all_records() {
+    let (db, first) = database();
+    let last = db
+        .transact(|tx| Ok(tx.insert(Account { balance: 7 })?))
+        .unwrap();
+    let mut tx = db.begin();
+    let found = tx.find(Account::fields().balance, 7).unwrap().0;
+    assert_eq!(found, last);
+    tx.insert(Account { balance: 1 }).unwrap();
+    db.transact(|tx| Ok(tx.set(first, Account::fields().balance, 7)?))
+        .unwrap();
+    let error = tx.commit().unwrap_err();
+    assert!(
+        matches!(error, TransactionError::Conflict { .. }),
+        "{error}"
+    );
+}
+
+#[test]
+fn that_a_record_to_set_was_there_or_missing_counts_as_a_read() {
+    let (db, id) = database();
+    let balance = Account::fields().balance;
+    let conflicts = |tx: tickbase::TransactionHandle| {
+        let error = tx.commit().unwrap_err();
+        assert!(
+            matches!(error, TransactionError::Conflict { .. }),
+            "{error}"
+        );
+    };
+    let mut tx = db.begin();
+    tx.set(id, balance, 7).unwrap();
+    db.transact(|tx| Ok(tx.delete(id)?)).unwrap();
+    conflicts(tx);
+
+    let next = Id::<Account>::from_u64(2).unwrap();
+    let (mut typed, mut dynamic) = (db.begin(), db.begin());
+    typed.set(next, balance, 7).unwrap_err();
+    let fields = Value::object([("balance", 7_i64)]);
+    let record = next.record_id();
+    dynamic
+        .partial_update("account", record, &fields)
+        .unwrap_err();
+    for tx in [&mut typed, &mut dynamic] {
+        tx.insert(airport("ATL")).unwrap();
+    }
+    db.transact(|tx| Ok(tx.insert(Account { balance: 0 })?))
+        .unwrap();
+    conflicts(typed);
+    conflicts(dynamic);
+}
+
+#[test]
+fn a_change_that_panicked_half_way_keeps_its_transaction_from_committing() {
+    let (db, id) = database();
+    db.transact(|tx| {
+        (0..5_000).try_for_each(|balance| tx.insert(Account { balance }).map(|_| ()))?;
+        Ok(())
+    })
+    .unwrap();
+    let refused = |change: &dyn Fn(&mut tickbase::TransactionHandle)| {
+        let mut tx = db.begin();
+        tx.insert(airport("ATL")).unwrap();
+        let change = std::panic::AssertUnwindSafe(|| change(&mut tx));
+        std::panic::catch_unwind(change).unwrap_err();
+        let error = tx.commit().unwrap_err();
+        assert!(matches!(error, TransactionError::Broken { .. }), "{error}");
+    };
+    refused(&|tx| {
+        tx.update(id, |account| {
+            account.balance = 1;
+            panic!("half-way");
+        })
+        .unwrap();
+    });
+    refused(&|tx| {
+        tx.table_mut::<Account>()
+            .par_for_each_mut(|id, account| {
+                account.balance = 1;
+                assert_ne!(id.get(), 3_000, "half-way");
+            })
+            .unwrap();
+    });
+    assert_eq!(balance(&db, id), 100);
+    assert!(db.snapshot().table::<Airport>().is_empty());
+}
+
+#[test]
+fn a_transaction_does_not_begin_inside_another() {
+    let (db, id) = database();
+    let nested = |result: Result<(), Error>| {
+        let error = result.unwrap_err();
+        assert!(
+            matches!(error, Error::Transaction(TransactionError::Nested)),
+            "{error}"
+        );
+    };
+    db.transact(|tx| {
+        nested(db.transact(|inner| Ok(inner.update(id, |account| account.balance = 1)?)));
+        nested(db.compact_table("account"));
+        let mut inner = db.begin();
+        inner.insert(Account { balance: 1 })?;
+        assert_eq!(inner.commit().unwrap_err(), TransactionError::Nested);
+        Ok(tx.update(id, |account| account.balance += 1)?)
+    })
+    .unwrap();
+    assert_eq!(balance(&db, id), 101);
+    db.transact(|tx| Ok(tx.update(id, |account| account.balance += 1)?))
+        .unwrap();
+}
+
+#[test]
+fn a_transaction_runs_again_where_its_table_was_compacted_meanwhile() {
+    let (db, id) = database();
+    let mut runs = 0;
+    db.transact(|tx| {
+        runs += 1;
+        if runs == 1 {
+            std::thread::scope(|scope| {
+                scope
+                    .spawn(|| db.compact_table("account"))
+                    .join()
+                    .unwrap()
+                    .unwrap();
+            });
+        }
+        Ok(tx.update(id, |account| account.balance += 1)?)
+    })
+    .unwrap();
+    assert_eq!((runs, balance(&db, id)), (2, 101));
+}

@@ -1,8 +1,10 @@
 //! What several test programs share: tables, a step-by-step database, a client.
 
 pub mod client;
+mod random;
 pub mod served;
 
+pub use random::{Random, for_each_seed};
 use tickbase::{FieldType, Id, Text, table};
 
 /// A table that others refer to.

@@ -3,16 +3,16 @@
 
 use std::{fmt, path::Path, sync::Arc};
 
-use super::{Database, Inner, flatten};
+use super::{Database, Inner, Persistence, flatten};
 use crate::{
     Config, Durability, Error, Result,
+    clock::{Clock, SystemClock},
     persistence::{self, RealDisk},
     procedure::{Procedure, ProcedureFn, ProcedureRegistry, Signature},
     schema::{
         Catalog, Record, SchemaError, TableDefinition, TableSchema, TypeDefinition, TypeRegistry,
     },
     storage::{Draft, Indexes, LoadedTable, MemoryAccount, Store, TableVersion},
-    tick::{Clock, Persistence, SystemClock},
     transaction::schema_change::{build_indexes_of, check_references},
 };
 

@@ -114,10 +114,9 @@ impl Table {
         &self,
         change: impl Fn(&mut TransactionHandle) -> Result<R, TransactionError>,
     ) -> Result<R> {
-        let mut tx = self.database.begin_with(Isolation::ReadCommitted);
-        let result = change(&mut tx).map_err(flatten)?;
-        tx.commit().map_err(flatten)?;
-        Ok(result)
+        let isolation = Isolation::ReadCommitted;
+        let change = |tx: &mut _| change(tx).map_err(flatten);
+        self.database.transact_with(isolation, change)
     }
 
     fn not_found(&self, id: RecordId) -> TransactionError {
@@ -143,6 +142,13 @@ impl AtomicBuffer {
             Some(slot) => Ok(BufferView { snapshot, slot }),
             None => Err(table_not_found(name).into()),
         }
+    }
+
+    /// Publishes a version in which this table, and no other, has the records of `view`, as one
+    /// swap. Ids that were given out meanwhile stay used; nothing is published where a relation
+    /// would break.
+    pub fn store(&self, view: &BufferView) -> Result<()> {
+        self.table.database.restore_records(view.view())
     }
 
     /// Records that there is room for before memory grows.

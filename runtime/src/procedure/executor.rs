@@ -1,4 +1,4 @@
-//! Runs one procedure in a transaction; the only place that catches a panic of user code.
+//! Runs one procedure in a transaction; the only place that catches a panic of a procedure.
 
 use std::{
     any::Any,
@@ -8,7 +8,7 @@ use std::{
 use super::{CallError, Outcome, Params, registry::Registered};
 use crate::{
     Error,
-    transaction::{TransactionError, TransactionHandle},
+    transaction::{Scope, TransactionError, TransactionHandle},
 };
 
 /// What a run left: its transaction, to be committed where the result is good.
@@ -21,7 +21,10 @@ pub(crate) struct Run {
 /// Runs the procedure. It may run again, so its result counts only once its transaction has
 /// committed, or its reads were found unchanged.
 pub(crate) fn run(procedure: &Registered, params: &Params, mut tx: TransactionHandle) -> Run {
-    let call = AssertUnwindSafe(|| (procedure.function)(&mut tx, params.clone()));
+    let call = AssertUnwindSafe(|| {
+        let _inside = Scope::enter();
+        (procedure.function)(&mut tx, params.clone())
+    });
     let name = || procedure.signature.name.clone();
     let result = match catch_unwind(call) {
         Ok(Ok(outcome)) => Ok(outcome),

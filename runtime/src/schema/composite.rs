@@ -7,13 +7,20 @@ use super::{
     fault::did_you_mean, type_layout::zero_padding,
 };
 
-/// Places parts one behind the other, each at the next multiple of its alignment.
-///
-/// Gives each part's offset, then the size, the alignment and the padding of the whole. This is
-/// the rule of `repr(C)` (The Rust Reference, "Type layout"), and the only place that computes it.
-pub(super) fn place<'a>(
-    parts: impl IntoIterator<Item = &'a TypeLayout>,
-) -> Option<(Vec<usize>, usize, usize, Vec<Range<usize>>)> {
+/// Where the parts of something stand, and what that makes of the whole.
+pub(super) struct Placed {
+    /// Each part's first byte, in order.
+    pub(super) offsets: Vec<usize>,
+    pub(super) size: usize,
+    pub(super) align: usize,
+    /// Bytes that belong to no part, or are padding of one.
+    pub(super) padding: Vec<Range<usize>>,
+}
+
+/// Places parts one behind the other, each at the next multiple of its alignment; none where the
+/// whole is larger than memory. This is the rule of `repr(C)` (The Rust Reference, "Type layout"),
+/// and the only place that computes it.
+pub(super) fn place<'a>(parts: impl IntoIterator<Item = &'a TypeLayout>) -> Option<Placed> {
     let (mut offsets, mut padding) = (Vec::new(), Vec::new());
     let (mut end, mut align) = (0_usize, 1);
     for part in parts {
@@ -34,7 +41,12 @@ pub(super) fn place<'a>(
     if size > end {
         padding.push(end..size);
     }
-    Some((offsets, size, align, padding))
+    Some(Placed {
+        offsets,
+        size,
+        align,
+        padding,
+    })
 }
 
 /// The layout of a composite with these parts, or what is wrong with them.
@@ -60,7 +72,12 @@ pub(super) fn layout(
             )));
         }
     }
-    let (offsets, size, align, padding) = place(parts.iter().map(|(_, part)| &**part))
+    let Placed {
+        offsets,
+        size,
+        align,
+        padding,
+    } = place(parts.iter().map(|(_, part)| &**part))
         .ok_or_else(|| refuse("it is larger than memory".to_owned()))?;
     let ordered = parts.iter().all(|(_, part)| part.ordered);
     let parts: Vec<CompositePart> = parts

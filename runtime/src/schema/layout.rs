@@ -49,21 +49,19 @@ impl RecordLayout {
             fields.push(resolve_field(table, definition, types)?);
         }
         let placed = place(fields.iter().map(|field| &*field.layout));
-        let Some((offsets, record_size, align, padding)) =
-            placed.filter(|(_, record_size, ..)| *record_size <= RECORD_SIZE_MAX)
-        else {
+        let Some(placed) = placed.filter(|placed| placed.size <= RECORD_SIZE_MAX) else {
             return refuse(format!(
                 "its records are larger than {RECORD_SIZE_MAX} bytes"
             ));
         };
-        for (field, offset) in fields.iter_mut().zip(offsets) {
+        for (field, offset) in fields.iter_mut().zip(placed.offsets) {
             field.offset = offset;
         }
         Ok(Self {
             fields,
-            record_size,
-            align,
-            padding,
+            record_size: placed.size,
+            align: placed.align,
+            padding: placed.padding,
         })
     }
 

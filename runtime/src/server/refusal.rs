@@ -82,7 +82,7 @@ impl From<TransactionError> for Problem {
             E::RecordReferenced { .. } => (StatusCode::CONFLICT, "record-referenced"),
             E::Conflict { .. } => (StatusCode::CONFLICT, "conflict"),
             E::SchemaChanged { .. } => (StatusCode::CONFLICT, "schema-changed"),
-            E::Broken { .. } => return internal(&error),
+            E::Broken { .. } | E::Nested => return internal(&error),
             E::Schema(error) => return error.clone().into(),
             E::Storage(error) => return error.clone().into(),
         };

@@ -5,10 +5,7 @@ use axum::{
     response::Response,
 };
 
-use crate::{
-    storage::Snapshot,
-    tick::{Persisted, Reply},
-};
+use crate::{database::Persisted, storage::Snapshot, tick::Reply};
 
 const TICK: HeaderName = HeaderName::from_static("tickbase-tick");
 const VERSION: HeaderName = HeaderName::from_static("tickbase-version");

@@ -22,6 +22,10 @@ use super::StorageError;
 /// A cache line: what blocks are aligned to, so that two cores never write one line.
 pub(super) const LINE_BYTES: usize = 64;
 
+/// Bits of an address: what systems give a program unless it asks for more. The tree keeps marks in
+/// the others.
+pub(super) const ADDRESS_BITS: u32 = 48;
+
 /// The size and alignment of a large chunk, that of a huge page.
 const HUGE_BYTES: usize = 2 * 1024 * 1024;
 
@@ -87,9 +91,19 @@ impl Block {
     }
 }
 
+/// How much memory an arena takes when it has no block left.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Growth {
+    /// As much as it has, up to a huge page: for pages, which many reads go to.
+    Doubling,
+    /// A sixteenth of what it has: for nodes, of which a whole huge page is a lot.
+    Sixteenth,
+}
+
 /// Blocks of one size.
 pub(super) struct Arena {
     block_bytes: usize,
+    growth: Growth,
     account: Arc<MemoryAccount>,
     state: Mutex<State>,
 }
@@ -115,10 +129,11 @@ struct Chunk {
 }
 
 impl Arena {
-    pub(super) fn new(block_bytes: usize, account: Arc<MemoryAccount>) -> Self {
+    pub(super) fn new(block_bytes: usize, growth: Growth, account: Arc<MemoryAccount>) -> Self {
         let block_bytes = block_bytes.next_multiple_of(LINE_BYTES);
         Self {
             block_bytes,
+            growth,
             account,
             state: Mutex::default(),
         }
@@ -183,8 +198,12 @@ impl Arena {
             return Ok(block);
         }
         if state.fresh.is_none() {
-            let blocks = (state.bytes / self.block_bytes).max(CHUNK_BLOCKS_MIN);
-            self.add_chunk(state, blocks.min((HUGE_BYTES / self.block_bytes).max(1)))?;
+            let more = match self.growth {
+                Growth::Doubling => state.bytes,
+                Growth::Sixteenth => state.bytes / 16,
+            };
+            let blocks = more.min(HUGE_BYTES) / self.block_bytes;
+            self.add_chunk(state, blocks.max(CHUNK_BLOCKS_MIN))?;
         }
         let fresh = state.fresh.as_mut().expect("a chunk was just added");
         let block = fresh.next;
@@ -218,6 +237,12 @@ impl Arena {
             self.account.release(bytes);
             return Err(StorageError::OutOfMemory { bytes });
         };
+        if (start.addr().get() + bytes) >> ADDRESS_BITS != 0 {
+            // SAFETY: it was just allocated with this layout.
+            unsafe { dealloc(start.as_ptr(), layout) };
+            self.account.release(bytes);
+            return Err(StorageError::OutOfMemory { bytes });
+        }
         if huge {
             advise_huge_pages(start, bytes);
         }
@@ -282,7 +307,7 @@ mod tests {
     #[test]
     fn a_block_that_was_given_back_goes_out_again_before_memory_grows() {
         let account = Arc::new(MemoryAccount::new(u64::MAX));
-        let arena = Arena::new(100, Arc::clone(&account));
+        let arena = Arena::new(100, Growth::Doubling, Arc::clone(&account));
         let mut blocks = Vec::new();
         arena.take_many(CHUNK_BLOCKS_MIN, &mut blocks).unwrap();
         let bytes = account.used_bytes();
@@ -290,7 +315,7 @@ mod tests {
         assert!(
             blocks
                 .iter()
-                .all(|block| block.as_ptr() as usize % LINE_BYTES == 0)
+                .all(|block| (block.as_ptr() as usize).is_multiple_of(LINE_BYTES))
         );
         arena.give_back(blocks[..2].iter().copied());
         assert_eq!(arena.take().unwrap(), blocks[0]);
@@ -303,7 +328,7 @@ mod tests {
     #[test]
     fn beyond_the_memory_limit_a_block_is_refused_and_the_account_stays_right() {
         let account = Arc::new(MemoryAccount::new(10_000));
-        let arena = Arena::new(64, Arc::clone(&account));
+        let arena = Arena::new(64, Growth::Doubling, Arc::clone(&account));
         let refused = (0..1_000).find_map(|_| arena.take().err()).unwrap();
         assert!(matches!(
             refused,

@@ -349,7 +349,7 @@ impl<'s, T: Record> TypedView<'s, T> {
     pub fn get(&self, id: Id<T>) -> Option<&'s T> {
         // SAFETY: a typed view is only made of the table of `T`, whose layout was compared with
         // the struct when the table was bound to it.
-        unsafe { self.view.tree().get_typed(id.record_id()) }
+        unsafe { self.view.tree.get_typed(id.record_id()) }
     }
 
     /// A pointer to the record of this id, which is safe to follow while the snapshot is held.

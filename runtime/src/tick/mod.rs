@@ -11,8 +11,6 @@
 //!   client.
 //! - Every request that was taken gets exactly one reply.
 
-mod clock;
-mod persist;
 mod procedures;
 mod queue;
 mod request;
@@ -20,9 +18,7 @@ mod requests;
 mod runtime;
 mod timeline;
 
-pub use clock::{Clock, ManualClock, SystemClock};
-pub(crate) use persist::Persistence;
 pub use queue::QueueError;
-pub use request::{Answer, Persisted, RecordInput, Reply, Request};
+pub use request::{Answer, RecordInput, Reply, Request};
 pub use runtime::{Runtime, RuntimeHandle};
 pub use timeline::{Phase, PhaseUse, TickRecord};

@@ -14,16 +14,17 @@ use std::{
 use rayon::prelude::*;
 
 use super::{
-    request::{Answer, Persisted, Reply, ReplyTo},
+    queue::QueueError,
+    request::{Answer, Reply, ReplyTo},
     timeline::PhaseUse,
 };
 use crate::{
     Error,
-    database::{Database, flatten},
+    database::{Database, Persisted, flatten},
     metrics::Metrics,
     procedure::{CallError, Outcome, Params, Registered, Run, Signature, run},
     storage::Snapshot,
-    transaction::{Isolation, Moment, TransactionError, TransactionHandle, commit_locked},
+    transaction::{Isolation, Moment, TransactionHandle, commit_locked},
 };
 
 /// Calls that run side by side at most: enough for all cores, few enough that the budget is looked
@@ -36,8 +37,8 @@ const RUNS_WITH_PROVISIONAL_IDS: usize = 3;
 /// A call that waits for its turn.
 pub(super) struct Call {
     job: Job,
-    /// Who is told; none where the schedule called.
-    reply: Option<ReplyTo>,
+    /// Who is told, and since when they wait; none where the schedule called.
+    caller: Option<(Duration, ReplyTo)>,
 }
 
 /// What is called, with what.
@@ -47,30 +48,34 @@ struct Job {
 }
 
 impl Call {
-    pub(super) fn new(procedure: String, params: Params, reply: ReplyTo) -> Self {
+    pub(super) fn new(procedure: String, params: Params, since: Duration, reply: ReplyTo) -> Self {
         Self {
             job: Job { procedure, params },
-            reply: Some(reply),
+            caller: Some((since, reply)),
         }
     }
 
     /// Who waits for the call, where it will not be carried out any more.
     pub(super) fn into_reply(self) -> Option<ReplyTo> {
-        self.reply
+        self.caller.map(|(_, reply)| reply)
     }
 }
 
 /// Calls that wait, also from tick to tick, and what was learnt of procedures.
 #[derive(Default)]
 pub(super) struct Calls {
+    /// Calls of former ticks, then those of the schedule, then those that arrived in this tick: so
+    /// that nobody waits for ever, whatever the schedule takes.
     pending: VecDeque<Call>,
+    /// Calls that arrived in this tick, behind which the schedule does not stand.
+    arrived: Vec<Call>,
     /// Procedures that were seen to pass over a whole table.
     passing: HashSet<String>,
 }
 
 impl Extend<Call> for Calls {
     fn extend<I: IntoIterator<Item = Call>>(&mut self, calls: I) {
-        self.pending.extend(calls);
+        self.arrived.extend(calls);
     }
 }
 
@@ -89,7 +94,9 @@ impl ProceduresPhase<'_> {
     /// Carries out calls until none waits or the budget is spent. Gives what was done, and how
     /// many calls ran again.
     pub(super) fn run(&self, calls: &mut Calls) -> (PhaseUse, usize) {
+        self.expire(calls);
         self.schedule(calls);
+        calls.pending.extend(calls.arrived.drain(..));
         let (mut done, mut again) = (0, 0);
         while !calls.pending.is_empty() {
             if done > 0 && self.database.clock().now() >= self.until {
@@ -110,28 +117,46 @@ impl ProceduresPhase<'_> {
         )
     }
 
-    /// Puts the procedures that are due before the calls that wait, in the order of their names.
+    /// Answers the calls that have waited too long; they are not carried out.
+    fn expire(&self, calls: &mut Calls) {
+        let now = self.database.clock().now();
+        let deadline = Duration::from_millis(self.database.config().request_deadline_ms);
+        let late = |call: &Call| {
+            let since = call.caller.as_ref().map(|(since, _)| *since);
+            since.is_some_and(|since| now.saturating_sub(since) > deadline)
+        };
+        if !calls.pending.iter().any(late) {
+            return;
+        }
+        let (late, pending) = calls.pending.drain(..).partition::<VecDeque<_>, _>(late);
+        calls.pending = pending;
+        let version = self.database.snapshot().version();
+        for (since, reply) in late.into_iter().filter_map(|call| call.caller) {
+            let waited_ms = u64::try_from(now.saturating_sub(since).as_millis());
+            let expired = QueueError::Expired {
+                waited_ms: waited_ms.unwrap_or(u64::MAX),
+            };
+            Metrics::add(&self.metrics.expired_requests, 1);
+            self.answer(reply, Err(expired.into()), version);
+        }
+    }
+
+    /// Puts the procedures that are due behind the calls that wait, in the order of their names.
     fn schedule(&self, calls: &mut Calls) {
         let due = |signature: &&std::sync::Arc<Signature>| {
             // A procedure that was due in a skipped slot runs once.
             let every = signature.every.map(u64::from);
             every.is_some_and(|every| self.moment.tick / every > self.last_tick / every)
         };
-        let names: Vec<String> = self
-            .database
-            .procedures()
-            .signatures()
-            .filter(due)
-            .map(|signature| signature.name.clone())
-            .collect();
-        for name in names.into_iter().rev() {
-            let waits = |call: &Call| call.reply.is_none() && call.job.procedure == name;
+        for signature in self.database.procedures().signatures().filter(due) {
+            let name = &signature.name;
+            let waits = |call: &Call| call.caller.is_none() && call.job.procedure == *name;
             if !calls.pending.iter().any(waits) {
                 let job = Job {
-                    procedure: name,
+                    procedure: name.clone(),
                     params: Params::default(),
                 };
-                calls.pending.push_front(Call { job, reply: None });
+                calls.pending.push_back(Call { job, caller: None });
             }
         }
     }
@@ -196,11 +221,11 @@ impl ProceduresPhase<'_> {
             let version = current.version();
             // What an error says may rest on reads, so it counts only while those still hold.
             match run.result {
-                Err(error) if run.tx.reads_hold(&current) => return (Err(error), version),
+                Err(error) if run.tx.holds(&current) => return (Err(error), version),
                 Err(_) => {}
                 Ok(outcome) => match commit_locked(self.database.store(), run.tx) {
                     Ok(version) => return (Ok(outcome), version),
-                    Err(TransactionError::Conflict { .. }) => {}
+                    Err(error) if error.is_conflict() => {}
                     Err(error) => return (Err(flatten(error)), version),
                 },
             }
@@ -227,21 +252,24 @@ impl ProceduresPhase<'_> {
                     message,
                     "panicked"
                 );
-            } else if call.reply.is_none() {
+            } else if call.caller.is_none() {
                 tracing::error!(procedure, tick, %error, "a scheduled procedure failed");
             }
         }
-        if let Some(reply) = call.reply {
-            self.metrics.count_request("call", result.is_ok());
-            let result = result.map(Answer::Returned);
-            let tick = self.moment.tick;
-            reply(Reply {
-                result,
-                tick,
-                version,
-                durability: Persisted::Memory,
-            });
+        if let Some((_, reply)) = call.caller {
+            self.answer(reply, result, version);
         }
+    }
+
+    fn answer(&self, reply: ReplyTo, result: Result<Outcome, Error>, version: u64) {
+        self.metrics.count_request("call", result.is_ok());
+        let answer = Reply {
+            result: result.map(Answer::Returned),
+            tick: self.moment.tick,
+            version,
+            durability: Persisted::Memory,
+        };
+        answer.send(reply);
     }
 }
 
@@ -262,8 +290,14 @@ impl Calls {
         round
     }
 
+    /// Calls that wait for their turn and have somebody to be told.
+    pub(super) fn waiting(&self) -> usize {
+        let waits = |call: &&Call| call.caller.is_some();
+        self.arrived.len() + self.pending.iter().filter(waits).count()
+    }
+
     /// All calls that wait, where none will be carried out any more.
     pub(super) fn drain(&mut self) -> impl Iterator<Item = Call> {
-        self.pending.drain(..)
+        self.pending.drain(..).chain(self.arrived.drain(..))
     }
 }

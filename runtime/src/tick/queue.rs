@@ -40,6 +40,9 @@ pub(super) struct Waiting {
 }
 
 /// The bounded queue: schema changes before all others, each in the order in which they came.
+///
+/// Calls that were taken out and wait for their turn count as waiting, so that nothing that waits
+/// is without a bound.
 pub(super) struct Queue {
     capacity: usize,
     retry_after_ms: u64,
@@ -50,7 +53,15 @@ pub(super) struct Queue {
 struct State {
     schema_changes: VecDeque<Waiting>,
     others: VecDeque<Waiting>,
+    /// Calls that were taken out and are not answered yet.
+    calls: usize,
     stopped: bool,
+}
+
+impl State {
+    fn waiting(&self) -> usize {
+        self.schema_changes.len() + self.others.len() + self.calls
+    }
 }
 
 impl Queue {
@@ -71,7 +82,7 @@ impl Queue {
         if state.stopped {
             return Err(QueueError::Stopped);
         }
-        if state.schema_changes.len() + state.others.len() >= self.capacity {
+        if state.waiting() >= self.capacity {
             let (capacity, retry_after_ms) = (self.capacity, self.retry_after_ms);
             return Err(QueueError::Full {
                 capacity,
@@ -88,15 +99,26 @@ impl Queue {
     /// The next in turn.
     pub(super) fn pop(&self) -> Option<Waiting> {
         let mut state = self.lock();
-        state
-            .schema_changes
-            .pop_front()
-            .or_else(|| state.others.pop_front())
+        let next = state.schema_changes.pop_front();
+        let next = next.or_else(|| state.others.pop_front())?;
+        state.calls += usize::from(matches!(next.request, Request::Call { .. }));
+        Some(next)
     }
 
+    /// Says how many of the calls that were taken out still wait.
+    pub(super) fn set_calls(&self, calls: usize) {
+        self.lock().calls = calls;
+    }
+
+    /// Requests that are to be taken out.
     pub(super) fn len(&self) -> usize {
         let state = self.lock();
         state.schema_changes.len() + state.others.len()
+    }
+
+    /// Requests that wait, calls that were taken out included.
+    pub(super) fn waiting(&self) -> usize {
+        self.lock().waiting()
     }
 
     /// Takes no more, and gives what waits.

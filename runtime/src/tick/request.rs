@@ -1,9 +1,13 @@
 //! What can be asked of a running database, and what it answers.
 
-use std::sync::Arc;
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
 
 use crate::{
     Error,
+    database::Persisted,
     procedure::Outcome,
     schema::{
         FieldDefinition, RecordId, Relation, RelationDefinition, TableDefinition, TableSchema,
@@ -142,15 +146,6 @@ pub enum Answer {
     Done,
 }
 
-/// How much an answered change has behind it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Persisted {
-    /// It is in memory; the next flush writes it.
-    Memory,
-    /// It is on disk.
-    Disk,
-}
-
 /// The answer to one request.
 #[derive(Debug)]
 pub struct Reply {
@@ -166,3 +161,12 @@ pub struct Reply {
 
 /// Who is told. It runs on the tick thread, so it only passes the reply on.
 pub(crate) type ReplyTo = Box<dyn FnOnce(Reply) + Send>;
+
+impl Reply {
+    /// Tells who asked. A panic there is theirs, and must not keep the tick from the others.
+    pub(super) fn send(self, to: ReplyTo) {
+        if catch_unwind(AssertUnwindSafe(|| to(self))).is_err() {
+            tracing::error!("who was told of a reply panicked");
+        }
+    }
+}

@@ -6,15 +6,15 @@ use std::time::Duration;
 use super::{
     procedures::Call,
     queue::{Queue, QueueError},
-    request::{Answer, Persisted, RecordInput, Reply, ReplyTo, Request},
+    request::{Answer, RecordInput, Reply, ReplyTo, Request},
     timeline::PhaseUse,
 };
 use crate::{
     Error,
-    database::{Database, flatten},
+    database::{Database, Persisted, SchemaChange, flatten},
     metrics::Metrics,
     procedure::{CallError, Params},
-    storage::Draft,
+    storage::{Draft, Snapshot},
     transaction::{
         Isolation, Moment, TransactionError, TransactionHandle, commit_into, schema_change,
     },
@@ -35,15 +35,6 @@ struct Pending {
     reply: ReplyTo,
     result: Result<Answer, Error>,
     schema_change: Option<SchemaChange>,
-}
-
-/// How much of the files a schema change touches.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum SchemaChange {
-    /// The list of tables.
-    Tables,
-    /// Records, or what must hold of them.
-    Records,
 }
 
 impl RequestsPhase<'_> {
@@ -88,7 +79,10 @@ impl RequestsPhase<'_> {
             } = waiting.request
             {
                 match self.check_call(&procedure, &arguments) {
-                    Ok(params) => calls.extend([Call::new(procedure, params, waiting.reply)]),
+                    Ok(params) => {
+                        let (since, reply) = (waiting.since, waiting.reply);
+                        calls.extend([Call::new(procedure, params, since, reply)]);
+                    }
                     Err(error) => {
                         self.metrics.count_request(kind, false);
                         let result = Err(error.into());
@@ -115,12 +109,11 @@ impl RequestsPhase<'_> {
                 schema_change,
             });
         }
-        if let Some((_gate, draft)) = batch
-            && !draft.is_empty()
-        {
-            self.database.store().publish(draft);
-        }
-        self.reply(pending);
+        let applied = match batch {
+            Some((_gate, draft)) if !draft.is_empty() => self.database.store().publish(draft),
+            _ => self.database.snapshot(),
+        };
+        self.reply(&applied, pending);
         PhaseUse {
             done,
             left: self.queue.len(),
@@ -208,19 +201,19 @@ impl RequestsPhase<'_> {
     }
 
     /// Tells everybody; those who changed the schema once that is on disk.
-    fn reply(&self, pending: Vec<Pending>) {
-        let snapshot = self.database.snapshot();
+    fn reply(&self, snapshot: &Snapshot, pending: Vec<Pending>) {
         let (tick, version) = (self.moment.tick, snapshot.version());
         let (durable, at_once): (Vec<_>, Vec<_>) = pending
             .into_iter()
             .partition(|pending| pending.schema_change.is_some() && pending.result.is_ok());
         for Pending { reply, result, .. } in at_once {
-            reply(Reply {
+            let answer = Reply {
                 result,
                 tick,
                 version,
                 durability: Persisted::Memory,
-            });
+            };
+            answer.send(reply);
         }
         let widest = durable
             .iter()
@@ -233,7 +226,7 @@ impl RequestsPhase<'_> {
             let waiting: Vec<_> = waiting.collect();
             self.database
                 .persistence()
-                .write_schema(&snapshot, change, move |written| {
+                .write_schema(snapshot, change, move |written| {
                     for (reply, result) in waiting {
                         let (result, durability) = match &written {
                             Ok(durability) => (result, *durability),
@@ -242,12 +235,13 @@ impl RequestsPhase<'_> {
                                 (Err(Error::SchemaNotWritten { reason }), Persisted::Memory)
                             }
                         };
-                        reply(Reply {
+                        let answer = Reply {
                             result,
                             tick,
                             version,
                             durability,
-                        });
+                        };
+                        answer.send(reply);
                     }
                 });
         }

@@ -12,19 +12,18 @@ use std::{
 
 use super::{
     Request, TickRecord,
-    persist::Persistence,
     procedures::{Calls, ProceduresPhase},
     queue::{Queue, QueueError, Waiting},
-    request::{Persisted, Reply},
+    request::Reply,
     requests::RequestsPhase,
     timeline::{PhaseUse, Timeline},
 };
 use crate::{
     Error, Result,
-    database::Database,
+    database::{Database, Persisted, Persistence},
     metrics::{Metrics, MetricsReading},
     procedure::ProcedureRegistry,
-    transaction::Moment,
+    transaction::{Moment, refuse_nested},
 };
 
 /// Runs the ticks of a database: on a thread of its own, or step by step.
@@ -133,6 +132,7 @@ impl Runtime {
         };
         self.handle.shared.running.store(true, Ordering::Release);
         let run = move || {
+            let _watch = Watch(Arc::clone(&ticker.shared));
             ticker.start = ticker.shared.database.clock().now();
             ticker.first_tick = ticker.last_tick + 1;
             ticker.slot = 0;
@@ -150,10 +150,12 @@ impl Runtime {
         Ok(())
     }
 
-    /// Ends the ticks, answers all who wait, and writes everything to disk.
+    /// Ends the ticks, answers all who wait, and writes everything to disk; once, for good.
     pub fn stop(&mut self) -> Result<()> {
         let shared = Arc::clone(&self.handle.shared);
-        shared.stopping.store(true, Ordering::Release);
+        if shared.stopping.swap(true, Ordering::AcqRel) {
+            return Ok(());
+        }
         if let Some(thread) = self.thread.take() {
             match thread.join() {
                 Ok(ticker) => self.ticker = Some(ticker),
@@ -169,7 +171,7 @@ impl Runtime {
             durability: Persisted::Memory,
         };
         for waiting in shared.queue.stop() {
-            (waiting.reply)(stopped());
+            stopped().send(waiting.reply);
         }
         if let Some(ticker) = &mut self.ticker {
             for reply in ticker
@@ -177,7 +179,7 @@ impl Runtime {
                 .drain()
                 .filter_map(super::procedures::Call::into_reply)
             {
-                reply(stopped());
+                stopped().send(reply);
             }
         }
         shared
@@ -185,6 +187,19 @@ impl Runtime {
             .persistence()
             .stop(&shared.database.snapshot())?;
         Ok(())
+    }
+}
+
+/// Sees to it that nobody waits for ticks that have ended in a panic.
+struct Watch(Arc<Shared>);
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.running.store(false, Ordering::Release);
+            // Who waits for a reply learns that there will be none.
+            drop(self.0.queue.stop());
+        }
     }
 }
 
@@ -218,6 +233,7 @@ impl RuntimeHandle {
 
     /// Queues a request and waits for its reply. Not for the thread that steps the runtime.
     pub fn request(&self, request: Request) -> Result<Reply> {
+        refuse_nested()?;
         let (sender, receiver) = std::sync::mpsc::sync_channel(1);
         self.submit(request, move |reply| {
             // Whoever asked may have gone.
@@ -239,7 +255,7 @@ impl RuntimeHandle {
     /// The counters.
     pub fn metrics(&self) -> MetricsReading {
         let mut reading = self.shared.metrics.read();
-        reading.queue_size = self.shared.queue.len() as u64;
+        reading.queue_size = self.shared.queue.waiting() as u64;
         reading.live_snapshots = self.shared.database.live_snapshots() as u64;
         self.shared
             .database
@@ -323,6 +339,7 @@ impl Ticker {
             until,
         };
         let (procedures, runs_again) = phase.run(&mut self.calls);
+        shared.queue.set_calls(self.calls.waiting());
         let after_procedures = clock.now();
         let procedures = timed(
             procedures,

@@ -9,6 +9,7 @@ use std::sync::{Arc, MutexGuard, PoisonError};
 use super::{
     Isolation, StagingBuffer, TransactionError, TransactionHandle,
     constraints::{FinalTable, check_relations, update_indexes},
+    scope::refuse_nested,
 };
 use crate::{
     schema::{FieldMask, RecordId},
@@ -18,6 +19,7 @@ use crate::{
 /// Commits beside others: locks the tables that the commit depends on, in the order of their
 /// names, then checks and publishes.
 pub(super) fn commit(store: &Store, tx: TransactionHandle) -> Result<u64, TransactionError> {
+    refuse_nested()?;
     let _gate = store.shared_gate();
     let locked = tables_to_lock(&store.snapshot(), &tx);
     let _tables: Vec<MutexGuard<'_, ()>> = locked
@@ -47,16 +49,11 @@ pub(crate) fn commit_into(
         base,
         reads,
         isolation,
-        broken,
         ..
     } = tx;
     let current = draft.snapshot();
-    if broken.get() {
-        let table = transaction
-            .staging
-            .first()
-            .map(|buffer| buffer.table_name().clone());
-        let table = table.unwrap_or_else(|| crate::schema::Name::new("none").expect("valid"));
+    if let Some(buffer) = transaction.staging.iter().find(|buffer| buffer.half_done) {
+        let table = buffer.table_name().clone();
         return Err(TransactionError::Broken { table });
     }
     if isolation == Isolation::Serializable
@@ -64,10 +61,19 @@ pub(crate) fn commit_into(
     {
         return Err(TransactionError::Conflict { table });
     }
+    // Before anything is checked with ids that are no longer the next ones.
+    for staging in &transaction.staging {
+        let now = current.table_in(staging.slot);
+        if now.is_some_and(|now| !staging.ids_hold(now.version)) {
+            let table = staging.table_name().clone();
+            return Err(TransactionError::Conflict { table });
+        }
+    }
     let mut finals = Vec::with_capacity(transaction.staging.len());
     for staging in transaction.staging {
         if !staging.is_empty() {
-            finals.push(prepare(&base, &current, staging, transaction.number)?);
+            let prepared = prepare(&base, &current, staging, transaction.number, isolation);
+            finals.push(prepared?);
         }
     }
     check_relations(&current, &finals)?;
@@ -91,6 +97,7 @@ fn prepare<'c>(
     current: &'c Snapshot,
     staging: StagingBuffer,
     number: u64,
+    isolation: Isolation,
 ) -> Result<FinalTable<'c>, TransactionError> {
     let name = staging.table_name().clone();
     let schema_changed = || TransactionError::SchemaChanged {
@@ -101,15 +108,18 @@ fn prepare<'c>(
     if !Arc::ptr_eq(&before.version.shared, &now.version.shared) {
         return Err(schema_changed());
     }
-    let changed: Vec<RecordId> = {
-        let explicit = staging.changes.as_slice().iter().map(Change::id);
-        explicit.chain(staging.noted.iter().copied()).collect()
-    };
+    let explicit = staging.changes.as_slice().iter().map(Change::id);
+    let mut changed: Vec<RecordId> = explicit.collect();
+    if !staging.noted.is_empty() {
+        changed.extend(&staging.noted);
+        changed.sort_unstable();
+        changed.dedup();
+    }
     let provisional_ids = staging.provisional_ids;
     let (staged, records) = if before.changed_at() == now.changed_at() {
         (staging.staged, staging.records)
     } else {
-        apply_again(before, current, now, &staging, number)?
+        apply_again(before, current, now, &staging, number, isolation)?
     };
     let indexes = update_indexes(now, &staged, &changed)?;
     Ok(FinalTable {
@@ -129,6 +139,7 @@ fn apply_again(
     now: TableView<'_>,
     staging: &StagingBuffer,
     number: u64,
+    isolation: Isolation,
 ) -> Result<(StagedTree, u64), TransactionError> {
     let slot = staging.slot;
     let mut staged = Draft::stage(current, slot, number).expect("the table was just found");
@@ -137,6 +148,13 @@ fn apply_again(
     let bytes = |id| {
         own.get(id)
             .expect("a staged tree has the records that it changed")
+    };
+    // Who wrote a record has seen that it was there.
+    let gone = |id| match isolation {
+        Isolation::Serializable => TransactionError::Conflict {
+            table: staging.table_name().clone(),
+        },
+        Isolation::ReadCommitted => staging.not_found(id),
     };
     for change in staging.changes.as_slice() {
         match *change {
@@ -147,11 +165,13 @@ fn apply_again(
             Change::Update { id, fields } => {
                 write_fields(now.version, &mut staged, id, bytes(id), fields)?
                     .then_some(())
-                    .ok_or_else(|| staging.not_found(id))?;
+                    .ok_or_else(|| gone(id))?;
             }
+            // It came and went in this transaction.
+            Change::Delete { id } if before.read_record(id).is_none() => {}
             Change::Delete { id } => {
                 if !staged.remove(id)? {
-                    return Err(staging.not_found(id));
+                    return Err(gone(id));
                 }
                 records -= 1;
             }

@@ -96,10 +96,8 @@ impl TransactionHandle {
                 }
             })
         };
-        match patch(staging) {
-            Ok(result) => result,
-            Err(error) => Err(self.check_broken(error)),
-        }
+        let patched = patch(staging);
+        patched.inspect_err(|error| self.note_missing(slot, error))?
     }
 
     /// Deletes a record.
@@ -107,9 +105,7 @@ impl TransactionHandle {
         let slot = self.slot_of(table)?;
         self.note_read(slot, id);
         let (staging, _) = self.staging(slot).ok_or_else(|| missing(table))?;
-        staging
-            .stage_delete(id)
-            .map_err(|error| self.check_broken(error))
+        staging.stage_delete(id)
     }
 
     fn schema_of(&self, slot: usize, table: &str) -> Result<&TableSchema, TransactionError> {
@@ -129,8 +125,7 @@ impl TransactionHandle {
         let provisional = self.provisional;
         let (staging, base) = self.staging(slot).ok_or_else(|| missing(table))?;
         let write = |bytes: &mut [u8]| bytes.copy_from_slice(record);
-        let created = staging.stage_create(base.version, provisional, write);
-        created.map_err(|error| self.check_broken(error.into()))
+        Ok(staging.stage_create(base.version, provisional, write)?)
     }
 
     fn replace_bytes(
@@ -145,15 +140,7 @@ impl TransactionHandle {
             bytes.set(record);
             (FieldMask::ALL, ())
         });
-        replaced.map_err(|error| self.check_broken(error))
-    }
-
-    /// A storage failure may leave a change half made, so the transaction must not commit.
-    pub(super) fn check_broken(&self, error: TransactionError) -> TransactionError {
-        if matches!(error, TransactionError::Storage(_)) {
-            self.broken.set(true);
-        }
-        error
+        replaced.inspect_err(|error| self.note_missing(slot, error))
     }
 }
 

@@ -92,6 +92,9 @@ pub enum TransactionError {
         /// The table.
         table: Name,
     },
+    /// Code of a transaction began another one, or waits for one.
+    #[error("a transaction cannot begin, commit or be waited for inside another one")]
+    Nested,
     /// The table, or its fields, changed while the transaction ran.
     #[error("the fields of table `{table}` changed while the transaction ran")]
     SchemaChanged {
@@ -104,4 +107,11 @@ pub enum TransactionError {
     /// No room.
     #[error(transparent)]
     Storage(#[from] StorageError),
+}
+
+impl TransactionError {
+    /// Whether only others are to blame, so that the transaction may succeed where it runs again.
+    pub(crate) fn is_conflict(&self) -> bool {
+        matches!(self, Self::Conflict { .. } | Self::SchemaChanged { .. })
+    }
 }

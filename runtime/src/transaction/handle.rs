@@ -1,11 +1,6 @@
 //! A transaction in the hands of the code that runs in it.
 
-use std::{
-    cell::{Cell, RefCell},
-    fmt,
-    sync::Arc,
-    time::Duration,
-};
+use std::{cell::RefCell, fmt, sync::Arc, time::Duration};
 
 use super::{StagingBuffer, TransactionError, commit, reads::ReadSet};
 use crate::{
@@ -63,8 +58,6 @@ pub struct TransactionHandle {
     store: Arc<Store>,
     /// Record ids are taken from the table only at commit, so that they are those of serial order.
     pub(super) provisional: bool,
-    /// Set where a change failed half-way, so that the transaction cannot commit.
-    pub(super) broken: Cell<bool>,
 }
 
 impl TransactionHandle {
@@ -89,7 +82,6 @@ impl TransactionHandle {
             moment,
             store: Arc::clone(store),
             provisional: false,
-            broken: Cell::new(false),
         }
     }
 
@@ -114,11 +106,6 @@ impl TransactionHandle {
         self.moment.delta
     }
 
-    /// The version that it started from, without its own changes.
-    pub fn base(&self) -> &Snapshot {
-        &self.base
-    }
-
     /// The staged changes.
     pub fn transaction(&self) -> &Transaction {
         &self.transaction
@@ -141,12 +128,12 @@ impl TransactionHandle {
         self.transaction.staging.iter().any(|buffer| buffer.passed)
     }
 
-    /// Whether all that it read is still so in `current`.
-    pub(crate) fn reads_hold(&self, current: &Snapshot) -> bool {
-        self.reads
-            .borrow()
-            .first_conflict(&self.base, current)
-            .is_none()
+    /// Whether it would have done the same on `current`.
+    pub(crate) fn holds(&self, current: &Snapshot) -> bool {
+        let reads = self.reads.borrow();
+        let holds = |buffer: &StagingBuffer| buffer.holds(&self.base, current);
+        reads.first_conflict(&self.base, current).is_none()
+            && self.transaction.staging.iter().all(holds)
     }
 
     /// The slot of a table, by its name.
@@ -194,6 +181,13 @@ impl TransactionHandle {
     pub(super) fn note_read(&self, slot: usize, id: RecordId) {
         if self.isolation == Isolation::Serializable {
             self.reads.borrow_mut().record(slot, id);
+        }
+    }
+
+    /// Notes that a record was looked up where a change found it missing.
+    pub(super) fn note_missing(&self, slot: usize, error: &TransactionError) {
+        if let TransactionError::RecordNotFound { id, .. } = *error {
+            self.note_read(slot, id);
         }
     }
 

@@ -15,6 +15,7 @@ mod error;
 mod handle;
 mod reads;
 pub(crate) mod schema_change;
+mod scope;
 mod staging;
 mod typed;
 
@@ -22,5 +23,6 @@ pub(crate) use commit::{commit_into, commit_locked};
 pub use error::TransactionError;
 pub(crate) use handle::Moment;
 pub use handle::{Isolation, Transaction, TransactionHandle};
+pub(crate) use scope::{Scope, refuse_nested};
 pub use staging::StagingBuffer;
 pub use typed::{TableMut, TableRef};

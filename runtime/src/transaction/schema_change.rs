@@ -24,8 +24,16 @@ pub(crate) fn create_table(
     let current = draft.snapshot();
     let mut catalog = current.catalog().clone();
     let schema = catalog.create_table(definition)?;
-    for relation in &definition.relations {
-        catalog.create_relation(relation)?;
+    for definition in &definition.relations {
+        let relation = catalog.create_relation(definition)?;
+        if relation.from_table != schema.name {
+            let reason = format!(
+                "it belongs to table `{}`: create it once `{}` is there",
+                relation.from_table, schema.name
+            );
+            let relation = relation.name.clone();
+            return Err(SchemaError::InvalidRelation { relation, reason }.into());
+        }
     }
     let indexes = Indexes::of(&schema, catalog.relations_of(&schema));
     draft.set_table(
@@ -126,6 +134,38 @@ pub(crate) fn compact(
     let former = existing(&current, table)?;
     let schema = Arc::clone(&former.version.schema);
     rebuild(draft, account, former, &schema, current.catalog().clone())
+}
+
+/// Puts the records that a table had in another snapshot in the place of those that it has, where
+/// all relations hold with them.
+pub(crate) fn restore_records(
+    draft: &mut Draft,
+    account: &Arc<MemoryAccount>,
+    table: TableView<'_>,
+) -> Result<(), TransactionError> {
+    let current = draft.snapshot();
+    let name = &table.schema().name;
+    let now = existing(&current, name.as_str())?;
+    if !Arc::ptr_eq(&now.version.schema, &table.version.schema) {
+        return Err(TransactionError::SchemaChanged {
+            table: name.clone(),
+        });
+    }
+    let mut loader = TableLoader::with_account(Arc::clone(&now.version.schema), account);
+    for (id, record) in table.records() {
+        loader.push(id, record)?;
+    }
+    let loaded = loader.finish(now.version.shared.last_id());
+    let relations = current.catalog().relations_of(now.schema());
+    let indexes = build_indexes_of(loaded.records(), now.schema(), relations)?;
+    draft.set_loaded(loaded, indexes);
+    let changed = draft.snapshot();
+    for relation in relations.from.iter().chain(&relations.to) {
+        let from = existing(&changed, relation.from_table.as_str())?;
+        let targets = existing(&changed, relation.to_table.as_str())?;
+        check_references(&from.version.indexes, from, targets, relation)?;
+    }
+    Ok(())
 }
 
 /// Copies every record into a table of another schema, field by field, by name.

@@ -25,6 +25,8 @@ pub struct StagingBuffer {
     pub(super) records: u64,
     /// The highest id before the first that this transaction took, and how many it took.
     pub(super) provisional_ids: Option<(u64, u64)>,
+    /// Whether a change began and did not come to its end, so that this must not be committed.
+    pub(super) half_done: bool,
 }
 
 impl StagingBuffer {
@@ -40,6 +42,7 @@ impl StagingBuffer {
             noted: Vec::new(),
             records: table.len(),
             provisional_ids: None,
+            half_done: false,
         })
     }
 
@@ -79,9 +82,11 @@ impl StagingBuffer {
                 RecordId::MIN.saturating_add(*last + *taken - 1)
             }
         };
+        self.half_done = true;
         write(self.staged.insert(id)?);
         self.records += 1;
         self.changes.add(Change::Create { id });
+        self.half_done = false;
         Ok(id)
     }
 
@@ -91,19 +96,25 @@ impl StagingBuffer {
         id: RecordId,
         write: impl FnOnce(&mut SlotBytes<'_>) -> (FieldMask, R),
     ) -> Result<R, TransactionError> {
+        self.half_done = true;
         let Some(mut bytes) = self.staged.update(id)? else {
+            self.half_done = false;
             return Err(self.not_found(id));
         };
         let (fields, result) = write(&mut bytes);
         if !fields.is_empty() {
             self.changes.add(Change::Update { id, fields });
         }
+        self.half_done = false;
         Ok(result)
     }
 
     /// Marks a record deleted.
     pub(super) fn stage_delete(&mut self, id: RecordId) -> Result<(), TransactionError> {
-        if !self.staged.remove(id)? {
+        self.half_done = true;
+        let removed = self.staged.remove(id)?;
+        self.half_done = false;
+        if !removed {
             return Err(self.not_found(id));
         }
         self.records -= 1;
@@ -117,6 +128,7 @@ impl StagingBuffer {
         table: &TableVersion,
         change: &(impl Fn(RecordId, &mut SlotBytes<'_>) + Sync),
     ) -> Result<(), StorageError> {
+        self.half_done = true;
         let noted = write_records(&mut self.staged, &table.indexes, change)?;
         self.note_pass(noted);
         Ok(())
@@ -130,6 +142,7 @@ impl StagingBuffer {
         choose: &(impl Fn(RecordId, SlotRef<'_>) -> Option<N> + Sync),
         write: &(impl Fn(N, &mut SlotBytes<'_>) + Sync),
     ) -> Result<(), StorageError> {
+        self.half_done = true;
         let noted = replace_records(&mut self.staged, &table.indexes, choose, write)?;
         self.note_pass(noted);
         Ok(())
@@ -140,6 +153,30 @@ impl StagingBuffer {
         self.noted.extend(noted);
         self.noted.sort_unstable();
         self.noted.dedup();
+        self.half_done = false;
+    }
+
+    /// Whether the ids that it took are still the next ones, and the records that it changed are
+    /// still there.
+    pub(super) fn holds(&self, base: &Snapshot, current: &Snapshot) -> bool {
+        let tables = (base.table_in(self.slot), current.table_in(self.slot));
+        let (Some(before), Some(now)) = tables else {
+            return false;
+        };
+        let stays = |change: &Change| match *change {
+            Change::Create { .. } => true,
+            Change::Update { id, .. } | Change::Delete { id } => {
+                before.read_record(id).is_none() || now.read_record(id).is_some()
+            }
+        };
+        self.ids_hold(now.version)
+            && (before.changed_at() == now.changed_at() || self.changes().iter().all(stays))
+    }
+
+    /// Whether the ids that it took are still the next ones.
+    pub(super) fn ids_hold(&self, now: &TableVersion) -> bool {
+        let next = |(last, _)| now.shared.last_id() == last;
+        self.provisional_ids.is_none_or(next)
     }
 
     /// Whether it changes nothing.

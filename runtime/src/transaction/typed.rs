@@ -64,7 +64,7 @@ impl<T: Record> TableMut<'_, T> {
     ) -> Result<(), TransactionError> {
         self.staging.stage_update(id.record_id(), |bytes| {
             with_record_mut(T::layout(), bytes, |record| {
-                *(field.get_mut)(record) = value
+                *(field.get_mut)(record) = value;
             });
             (FieldMask::NONE.with(field.index), ())
         })
@@ -213,18 +213,30 @@ impl TransactionHandle {
             })
     }
 
-    /// The record that has this value in a `#[key]` or `#[unique]` field.
+    /// The record that has this value in a field: by the index of a `#[key]` or `#[unique]` field,
+    /// else the first that a search finds, for which the whole table counts as read.
     pub fn find<T: Record, F: FieldType>(
         &self,
         field: FieldHandle<T, F>,
         value: F,
     ) -> Option<(Id<T>, &T)> {
         let slot = self.typed_slot::<T>();
-        let found = TypedView::of(self.view(slot)?).find(field, value);
+        let view = self.view(slot)?;
+        let found = TypedView::of(view).find(field, value);
+        // Only an index knows that no other record has the value, and only of what is committed.
+        let place = &view.schema().layout.fields()[field.index];
+        let committed = |id| {
+            let base = self.base.table_in(slot)?.read_record(id)?;
+            Some(place.bytes(base) == place.bytes(view.read_record(id)?))
+        };
+        let unique = view.version.indexes.has_unique(field.index);
         match found {
-            Some((id, _)) => self.note_read(slot, id.record_id()),
-            // That nothing was there is what was read, and any record could come to be there.
-            None => self.note_all(slot),
+            Some((id, _)) if unique && committed(id.record_id()) == Some(true) => {
+                self.note_read(slot, id.record_id());
+            }
+            // That nothing was there, or nothing before the record that was found, is what was
+            // read, and any record could come to be there.
+            _ => self.note_all(slot),
         }
         found
     }
@@ -232,8 +244,7 @@ impl TransactionHandle {
     /// Adds a record, and gives its id.
     pub fn insert<T: Record>(&mut self, record: T) -> Result<Id<T>, TransactionError> {
         let slot = self.typed_slot::<T>();
-        let inserted = self.typed_staging(slot).insert(record);
-        inserted.map_err(|error| self.check_broken(error))
+        self.typed_staging(slot).insert(record)
     }
 
     /// Hands the record to `change`, and gives what that gives.
@@ -244,8 +255,7 @@ impl TransactionHandle {
     ) -> Result<R, TransactionError> {
         let slot = self.typed_slot::<T>();
         self.note_read(slot, id.record_id());
-        let updated = self.typed_staging(slot).update(id, change);
-        updated.map_err(|error| self.check_broken(error))
+        self.typed_staging(slot).update(id, change)
     }
 
     /// Replaces the record.
@@ -262,15 +272,14 @@ impl TransactionHandle {
     ) -> Result<(), TransactionError> {
         let slot = self.typed_slot::<T>();
         let set = self.typed_staging(slot).set(id, field, value);
-        set.map_err(|error| self.check_broken(error))
+        set.inspect_err(|error| self.note_missing(slot, error))
     }
 
     /// Deletes the record.
     pub fn delete<T: Record>(&mut self, id: Id<T>) -> Result<(), TransactionError> {
         let slot = self.typed_slot::<T>();
         self.note_read(slot, id.record_id());
-        let deleted = self.typed_staging(slot).delete(id);
-        deleted.map_err(|error| self.check_broken(error))
+        self.typed_staging(slot).delete(id)
     }
 
     fn table_name<T: Record>(&self) -> crate::schema::Name {

@@ -64,11 +64,14 @@ pub(crate) struct DuplicateKey {
     pub(crate) id: RecordId,
 }
 
+/// Keys to take out of a unique index, and keys to put in.
+type KeyChanges = (Vec<FieldKey>, Vec<(FieldKey, RecordId)>);
+
 /// What a change does to the indexes of a table.
 #[derive(Debug, Default)]
 pub(crate) struct IndexUpdate {
-    /// By unique index: keys to take out, keys to put in.
-    unique: Vec<(Vec<FieldKey>, Vec<(FieldKey, RecordId)>)>,
+    /// By unique index.
+    unique: Vec<KeyChanges>,
     /// By reference index: the ids no longer held, and the ids held anew.
     references: Vec<(Vec<u64>, Vec<u64>)>,
 }

@@ -68,8 +68,9 @@ impl Geometry {
     }
 
     /// The place of a record index: its leaf, its page in the leaf, its bit in the page.
+    #[inline(always)]
     pub(super) fn place(self, index: u64) -> (u64, usize, u32) {
-        let page = index >> self.slot_bits;
+        let page = index.wrapping_shr(self.slot_bits);
         let bit = (index & ((1 << self.slot_bits) - 1)) as u32;
         (
             page / LEAF_PAGES as u64,

@@ -2,7 +2,8 @@
 
 #![expect(unsafe_code, reason = "nodes are reached through addresses")]
 
-use crate::storage::memory::Block;
+use super::Geometry;
+use crate::storage::memory::{ADDRESS_BITS, Block};
 
 /// Pages under one leaf.
 pub(in crate::storage) const LEAF_PAGES: usize = 16;
@@ -19,7 +20,6 @@ pub(in crate::storage) const NODE_BYTES: usize = size_of::<LeafNode>();
 
 /// What the tree knows of one page.
 #[derive(Clone, Copy, Debug)]
-#[repr(C)]
 pub(super) struct PageEntry {
     /// The page's first byte; null where no id of it was ever used.
     pub(super) page: *mut u8,
@@ -32,41 +32,46 @@ pub(super) struct PageEntry {
 }
 
 impl PageEntry {
-    const NONE: Self = Self {
-        page: std::ptr::null_mut(),
-        present: 0,
-        live: 0,
-        stamp: 0,
-    };
+    /// Whether ids without a slot lie below ids with one, so that slots have to be counted.
+    fn is_packed(&self) -> bool {
+        self.present & self.present.wrapping_add(1) != 0
+    }
 
     /// The slot of the id with this bit, where it has one.
     pub(super) fn slot(&self, bit: u32) -> usize {
-        let below = self.present & ((1 << bit) - 1);
-        // Pages that were never packed have all bits below set, and need no count.
-        if below == (1 << bit) - 1 {
-            bit as usize
-        } else {
-            below.count_ones() as usize
+        match self.is_packed() {
+            false => bit as usize,
+            true => slot_in_packed(self.present, bit),
         }
     }
 }
 
-/// Sixteen pages. It fills nine cache lines, the first with the stamp.
+/// The slot of the id with this bit: the number of ids with slots below it.
+fn slot_in_packed(present: u64, bit: u32) -> usize {
+    (present & ((1 << bit) - 1)).count_ones() as usize
+}
+
+/// Sixteen pages, as arrays rather than entries: a point read of a page of up to sixteen slots
+/// needs one word of all this, its tagged address.
+///
+/// A tagged address is the page's address, in its upper sixteen bits a copy of the first sixteen
+/// `live` bits, in its lowest a one where the page is packed.
 #[derive(Clone, Copy)]
 #[repr(C, align(64))]
 pub(super) struct LeafNode {
+    tagged: [*mut u8; LEAF_PAGES],
+    live: [u64; LEAF_PAGES],
+    present: [u64; LEAF_PAGES],
+    stamps: [u64; LEAF_PAGES],
     pub(super) stamp: u64,
-    reserved: [u64; 7],
-    pub(super) pages: [PageEntry; LEAF_PAGES],
 }
 
 /// Sixty-four nodes of the level below.
 #[derive(Clone, Copy)]
 #[repr(C, align(64))]
 pub(super) struct InnerNode {
-    pub(super) stamp: u64,
-    reserved: [u64; 7],
     pub(super) children: [Option<Block>; FANOUT],
+    pub(super) stamp: u64,
 }
 
 const _: () = assert!(
@@ -74,17 +79,77 @@ const _: () = assert!(
     "one arena serves both"
 );
 const _: () = assert!(size_of::<LeafNode>() == 576);
+/// Where a node, leaf or inner, has its stamp.
+const STAMP_OFFSET: usize = std::mem::offset_of!(LeafNode, stamp);
+const _: () = assert!(STAMP_OFFSET == std::mem::offset_of!(InnerNode, stamp));
+
+/// Slots whose `live` bits fit in a tagged address.
+const TAGGED_SLOTS: usize = 16;
+const LIVE_SHIFT: u32 = ADDRESS_BITS;
+const ADDRESS_MASK: usize = ((1 << ADDRESS_BITS) - 1) & !1;
 
 impl LeafNode {
-    pub(super) const EMPTY: Self = Self {
-        stamp: 0,
-        reserved: [0; 7],
-        pages: [PageEntry::NONE; LEAF_PAGES],
-    };
+    /// The entry of the page of this place.
+    pub(super) fn entry(&self, page: usize) -> PageEntry {
+        PageEntry {
+            page: self.tagged[page].map_addr(|address| address & ADDRESS_MASK),
+            present: self.present[page],
+            live: self.live[page],
+            stamp: self.stamps[page],
+        }
+    }
 
-    /// The same node under another stamp.
-    pub(super) fn with_stamp(self, stamp: u64) -> Self {
-        Self { stamp, ..self }
+    /// Replaces the entry of the page of this place.
+    pub(super) fn set_entry(&mut self, page: usize, entry: PageEntry) {
+        let tags = (entry.live as usize) << LIVE_SHIFT | usize::from(entry.is_packed());
+        self.tagged[page] = entry.page.map_addr(|address| address | tags);
+        self.present[page] = entry.present;
+        self.live[page] = entry.live;
+        self.stamps[page] = entry.stamp;
+    }
+
+    /// The stamp of the page of this place.
+    pub(super) fn page_stamp(&self, page: usize) -> u64 {
+        self.stamps[page]
+    }
+
+    /// Bit i is set where the i-th id of the page of this place has a record that is not deleted.
+    pub(super) fn live(&self, page: usize) -> u64 {
+        self.live[page]
+    }
+
+    /// Replaces the private stamps of pages by a version.
+    pub(super) fn publish(&mut self, version: u64) {
+        self.stamp = version;
+        for stamp in &mut self.stamps {
+            if *stamp & PRIVATE != 0 {
+                *stamp = version;
+            }
+        }
+    }
+
+    /// The page of this place and the slot in it of the live record with this bit; none where
+    /// there is no such record.
+    #[inline(always)]
+    pub(super) fn find(
+        &self,
+        geometry: Geometry,
+        page: usize,
+        bit: u32,
+    ) -> Option<(*mut u8, usize)> {
+        let tagged = self.tagged[page];
+        let live = match geometry.slots() <= TAGGED_SLOTS {
+            true => (tagged.addr() >> LIVE_SHIFT) as u64,
+            false => self.live[page],
+        };
+        if live.wrapping_shr(bit) & 1 == 0 {
+            return None;
+        }
+        let slot = match tagged.addr() & 1 {
+            0 => bit as usize,
+            _ => slot_in_packed(self.present[page], bit),
+        };
+        Some((tagged.map_addr(|address| address & ADDRESS_MASK), slot))
     }
 
     /// The leaf in a block.
@@ -104,29 +169,9 @@ impl LeafNode {
         // SAFETY: the caller's promise; blocks are aligned to 64 bytes.
         unsafe { &mut *block.as_ptr().cast::<Self>() }
     }
-
-    /// Makes a leaf of a block.
-    ///
-    /// # Safety
-    /// The block is one of a node arena, and nobody else uses it.
-    pub(super) unsafe fn put(self, block: Block) {
-        // SAFETY: the caller's promise; blocks of the node arena have the size of a leaf.
-        unsafe { block.as_ptr().cast::<Self>().write(self) };
-    }
 }
 
 impl InnerNode {
-    pub(super) const EMPTY: Self = Self {
-        stamp: 0,
-        reserved: [0; 7],
-        children: [None; FANOUT],
-    };
-
-    /// The same node under another stamp.
-    pub(super) fn with_stamp(self, stamp: u64) -> Self {
-        Self { stamp, ..self }
-    }
-
     /// The inner node in a block.
     ///
     /// # Safety
@@ -144,18 +189,46 @@ impl InnerNode {
         // SAFETY: the caller's promise; blocks are aligned to 64 bytes.
         unsafe { &mut *block.as_ptr().cast::<Self>() }
     }
+}
 
-    /// Makes an inner node of a block.
-    ///
-    /// # Safety
-    /// The block is one of a node arena, and nobody else uses it.
-    pub(super) unsafe fn put(self, block: Block) {
-        // SAFETY: the caller's promise; blocks of the node arena have the size of an inner node.
-        unsafe { block.as_ptr().cast::<Self>().write(self) };
+/// Makes a node of a block: a copy of `old`, or an empty one, under this stamp.
+/// Leaves and inner nodes have their stamps in one place, are of one size, and are empty where all
+/// of their bytes are 0.
+///
+/// # Safety
+/// The new block is one of a node arena, and nobody else uses it; `old` holds a node, and nobody
+/// writes that.
+pub(super) unsafe fn make_node(new: Block, old: Option<Block>, stamp: u64) {
+    let address = new.as_ptr();
+    match old {
+        // SAFETY: both are blocks of a node arena; the new one was just taken, so they differ.
+        Some(old) => unsafe {
+            std::ptr::copy_nonoverlapping(old.as_ptr().cast_const(), address, NODE_BYTES);
+        },
+        // SAFETY: a block of a node arena has the bytes of a node.
+        None => unsafe { address.write_bytes(0, NODE_BYTES) },
     }
+    // SAFETY: the stamp lies in the node.
+    let place = unsafe { address.add(STAMP_OFFSET) };
+    // SAFETY: the block is aligned to 64 bytes, and so the stamp to 8.
+    unsafe { place.cast::<u64>().write(stamp) };
+}
+
+/// The stamp of a node, leaf or inner.
+///
+/// # Safety
+/// The block holds a node, and nobody writes it.
+pub(super) unsafe fn stamp_of(node: Block) -> u64 {
+    // SAFETY: the stamp lies in the node.
+    let place = unsafe { node.as_ptr().add(STAMP_OFFSET) };
+    // SAFETY: the block is aligned to 64 bytes, and so the stamp to 8; the caller promises that
+    // nobody writes it.
+    unsafe { place.cast::<u64>().read() }
 }
 
 /// The child of a node of this level that leads to a leaf.
+#[inline(always)]
 pub(super) fn child_index(leaf: u64, level: u32) -> usize {
-    (leaf >> ((level - 1) * FANOUT_BITS)) as usize % FANOUT
+    // Six levels of 64 children are more than any table has, so the shift never wraps.
+    (leaf.wrapping_shr((level - 1) * FANOUT_BITS) as usize) & (FANOUT - 1)
 }

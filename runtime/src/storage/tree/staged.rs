@@ -7,7 +7,7 @@ use std::{fmt, sync::Arc};
 
 use super::{
     Tree, TreeView,
-    node::{InnerNode, LEAF_PAGES, LeafNode, PRIVATE, PageEntry, child_index},
+    node::{InnerNode, LEAF_PAGES, LeafNode, PRIVATE, PageEntry, child_index, make_node, stamp_of},
 };
 use crate::{
     schema::RecordId,
@@ -113,11 +113,11 @@ impl StagedTree {
         let block = self.leaf_for_write(leaf)?;
         // SAFETY: the leaf is private to this tree, which is borrowed exclusively.
         let node = unsafe { LeafNode::at_mut(block) };
-        let mut entry = node.pages[page];
+        let mut entry = node.entry(page);
         self.page_for_write(&mut entry)?;
         self.make_slot(&mut entry, bit);
         entry.live |= 1 << bit;
-        node.pages[page] = entry;
+        node.set_entry(page, entry);
         Ok(self.slot_mut(&entry, bit))
     }
 
@@ -130,9 +130,9 @@ impl StagedTree {
         let block = self.leaf_for_write(leaf)?;
         // SAFETY: the leaf is private to this tree, which is borrowed exclusively.
         let node = unsafe { LeafNode::at_mut(block) };
-        let mut entry = node.pages[page];
+        let mut entry = node.entry(page);
         self.page_for_write(&mut entry)?;
-        node.pages[page] = entry;
+        node.set_entry(page, entry);
         Ok(Some(SlotBytes(self.slot_mut(&entry, bit))))
     }
 
@@ -144,7 +144,10 @@ impl StagedTree {
         let (leaf, page, bit) = self.tree.geometry.place(id.get() - 1);
         let block = self.leaf_for_write(leaf)?;
         // SAFETY: the leaf is private to this tree, which is borrowed exclusively.
-        unsafe { LeafNode::at_mut(block) }.pages[page].live &= !(1 << bit);
+        let node = unsafe { LeafNode::at_mut(block) };
+        let mut entry = node.entry(page);
+        entry.live &= !(1 << bit);
+        node.set_entry(page, entry);
         Ok(true)
     }
 
@@ -170,6 +173,7 @@ impl StagedTree {
                 number,
                 staged: this,
                 retired: Vec::new(),
+                spare: Vec::new(),
             }
         };
         Ok(blocks.into_iter().map(writer).collect())
@@ -187,17 +191,14 @@ impl StagedTree {
         (self.tree, StagedParts { new_nodes, retired })
     }
 
-    fn retire_one(&mut self, block: Block, side: Side, born: u64) {
-        self.retired.push(Retired { block, side, born });
-    }
-
     /// Adds levels above the root until the tree has room for a leaf.
     fn grow_to(&mut self, leaf: u64) -> Result<(), StorageError> {
         while leaf >= Tree::leaf_room(self.tree.height) {
             if let Some(root) = self.tree.root {
-                let mut node = InnerNode::EMPTY.with_stamp(self.stamp);
-                node.children[0] = Some(root);
-                self.tree.root = Some(self.new_inner(node)?);
+                let new = self.node_for_write(None, self.tree.height + 1)?;
+                // SAFETY: the node was just made by this tree, which is borrowed exclusively.
+                unsafe { InnerNode::at_mut(new) }.children[0] = Some(root);
+                self.tree.root = Some(new);
             }
             self.tree.height += 1;
         }
@@ -224,46 +225,34 @@ impl StagedTree {
 
     /// A private node of this level in the place of `old`.
     fn node_for_write(&mut self, old: Option<Block>, level: u32) -> Result<Block, StorageError> {
-        let Some(old) = old else {
-            return match level {
-                0 => self.new_leaf(LeafNode::EMPTY.with_stamp(self.stamp)),
-                _ => self.new_inner(InnerNode::EMPTY.with_stamp(self.stamp)),
-            };
-        };
-        if level == 0 {
-            // SAFETY: it is a leaf, and reachable from this tree, so it can be read.
-            let node = unsafe { *LeafNode::at(old) };
-            if node.stamp == self.stamp {
+        if let Some(old) = old {
+            // SAFETY: a node begins with its stamp, and `old` can be read, since this tree
+            // reaches it.
+            let stamp = unsafe { stamp_of(old) };
+            if stamp == self.stamp {
                 return Ok(old);
             }
-            let new = self.new_leaf(node.with_stamp(self.stamp))?;
-            self.retire_one(old, Side::Node, node.stamp);
+            let new = self.new_node(Some(old), level)?;
+            self.retired.push(Retired {
+                block: old,
+                side: Side::Node,
+                born: stamp,
+            });
             return Ok(new);
         }
-        // SAFETY: it is an inner node, and reachable from this tree, so it can be read.
-        let node = unsafe { *InnerNode::at(old) };
-        if node.stamp == self.stamp {
-            return Ok(old);
-        }
-        let new = self.new_inner(node.with_stamp(self.stamp))?;
-        self.retire_one(old, Side::Node, node.stamp);
+        self.new_node(None, level)
+    }
+
+    fn new_node(&mut self, old: Option<Block>, level: u32) -> Result<Block, StorageError> {
+        let new = self.memory.nodes.take()?;
+        // SAFETY: the block was just taken from the node arena, and `old` is reached by others at
+        // most to be read.
+        unsafe { make_node(new, old, self.stamp) };
+        self.new_nodes.push(match level {
+            0 => NewNode::Leaf(new),
+            _ => NewNode::Inner(new),
+        });
         Ok(new)
-    }
-
-    fn new_leaf(&mut self, node: LeafNode) -> Result<Block, StorageError> {
-        let block = self.memory.nodes.take()?;
-        // SAFETY: the block was just taken from the node arena.
-        unsafe { node.put(block) };
-        self.new_nodes.push(NewNode::Leaf(block));
-        Ok(block)
-    }
-
-    fn new_inner(&mut self, node: InnerNode) -> Result<Block, StorageError> {
-        let block = self.memory.nodes.take()?;
-        // SAFETY: the block was just taken from the node arena.
-        unsafe { node.put(block) };
-        self.new_nodes.push(NewNode::Inner(block));
-        Ok(block)
     }
 
     /// Makes the page of an entry private: a new one where there is none, else a copy.
@@ -367,13 +356,7 @@ pub(in crate::storage) unsafe fn stamp_new_nodes(nodes: &[NewNode], version: u64
         match *node {
             NewNode::Leaf(block) => {
                 // SAFETY: the caller's promise.
-                let leaf = unsafe { LeafNode::at_mut(block) };
-                leaf.stamp = version;
-                for entry in &mut leaf.pages {
-                    if entry.stamp & PRIVATE != 0 {
-                        entry.stamp = version;
-                    }
-                }
+                unsafe { LeafNode::at_mut(block) }.publish(version);
             }
             // SAFETY: the caller's promise.
             NewNode::Inner(block) => unsafe { InnerNode::at_mut(block) }.stamp = version,
@@ -394,10 +377,12 @@ pub(in crate::storage) unsafe fn pages_of(
         NewNode::Leaf(block) => Some(unsafe { LeafNode::at(block) }),
         NewNode::Inner(_) => None,
     };
-    let entries = leaf.into_iter().flat_map(|leaf| &leaf.pages);
+    let entries = leaf
+        .into_iter()
+        .flat_map(|leaf| (0..LEAF_PAGES).map(|page| leaf.entry(page)));
     entries
         .filter(move |entry| wanted(entry.stamp))
-        .filter_map(|e| Block::from_ptr(e.page))
+        .filter_map(|entry| Block::from_ptr(entry.page))
 }
 
 /// One private leaf of a staged tree, for one thread to write.
@@ -406,6 +391,8 @@ pub(in crate::storage) struct LeafWriter<'a> {
     number: u64,
     staged: &'a StagedTree,
     retired: Vec<Retired>,
+    /// Pages that were taken and do not stand in the leaf yet.
+    spare: Vec<Block>,
 }
 
 // SAFETY: each writer has its own leaf, whose private pages no other writer reaches; the staged
@@ -427,19 +414,20 @@ impl LeafWriter<'_> {
         mut self,
         mut visit: impl FnMut(PassSlot<'_>),
     ) -> Result<Vec<Retired>, StorageError> {
-        let copies = |entry: &&PageEntry| entry.live != 0 && entry.stamp != self.staged.stamp;
-        let count = self.node.pages.iter().filter(copies).count();
-        let mut spare = Vec::with_capacity(LEAF_PAGES);
-        self.staged.memory.pages.take_many(count, &mut spare)?;
+        let stamp = self.staged.stamp;
+        let copies =
+            |page: &usize| self.node.live(*page) != 0 && self.node.page_stamp(*page) != stamp;
+        let count = (0..LEAF_PAGES).filter(copies).count();
+        self.staged.memory.pages.take_many(count, &mut self.spare)?;
         // Popped from the end, and later pages at later addresses.
-        spare.reverse();
+        self.spare.reverse();
         for place in 0..LEAF_PAGES {
-            let before = self.make_private(place, &mut spare)?;
-            for bit in bits(self.node.pages[place].live) {
+            let before = self.make_private(place)?;
+            for bit in bits(self.node.live(place)) {
                 visit(self.slot(place, bit, before));
             }
         }
-        Ok(self.retired)
+        Ok(std::mem::take(&mut self.retired))
     }
 
     /// Hands each live record to `look` and, where that gives something, to `write` with it. Pages
@@ -449,11 +437,10 @@ impl LeafWriter<'_> {
         look: impl Fn(RecordId, SlotRef<'_>) -> Option<N>,
         mut write: impl FnMut(PassSlot<'_>, N),
     ) -> Result<Vec<Retired>, StorageError> {
-        let mut spare = Vec::new();
         let length = self.staged.tree.geometry.record_bytes();
         for place in 0..LEAF_PAGES {
             let mut before = None;
-            for bit in bits(self.node.pages[place].live) {
+            for bit in bits(self.node.live(place)) {
                 let (id, address) = self.address(place, bit);
                 // SAFETY: the slot has as many bytes as a record; whoever else reaches the page
                 // only reads it as well.
@@ -461,31 +448,29 @@ impl LeafWriter<'_> {
                 let Some(chosen) = look(id, SlotRef(bytes)) else {
                     continue;
                 };
-                if self.node.pages[place].stamp != self.staged.stamp {
-                    before = self.make_private(place, &mut spare)?;
+                if self.node.page_stamp(place) != self.staged.stamp {
+                    before = self.make_private(place)?;
                 }
                 write(self.slot(place, bit, before), chosen);
             }
         }
-        Ok(self.retired)
+        Ok(std::mem::take(&mut self.retired))
     }
 
     /// Copies the page of this place where it has records and is not private yet, and gives the
     /// page that it was copied from.
-    fn make_private(
-        &mut self,
-        place: usize,
-        spare: &mut Vec<Block>,
-    ) -> Result<Option<Block>, StorageError> {
-        let entry = &mut self.node.pages[place];
+    fn make_private(&mut self, place: usize) -> Result<Option<Block>, StorageError> {
+        let mut entry = self.node.entry(place);
         if entry.live == 0 || entry.stamp == self.staged.stamp {
             return Ok(None);
         }
-        let new = spare
+        let new = self
+            .spare
             .pop()
             .map_or_else(|| self.staged.memory.pages.take(), Ok)?;
         let record_bytes = self.staged.tree.geometry.record_bytes();
-        let old = copy_page(entry, new, self.staged.stamp, record_bytes);
+        let old = copy_page(&mut entry, new, self.staged.stamp, record_bytes);
+        self.node.set_entry(place, entry);
         self.retired.extend(old);
         Ok(old.map(|retired| retired.block))
     }
@@ -493,7 +478,7 @@ impl LeafWriter<'_> {
     /// Id and first byte of the live record of this place and bit.
     fn address(&self, place: usize, bit: u32) -> (RecordId, *mut u8) {
         let geometry = self.staged.tree.geometry;
-        let entry = &self.node.pages[place];
+        let entry = self.node.entry(place);
         // SAFETY: a live bit has a slot, which lies in the page.
         let address = unsafe { entry.page.add(entry.slot(bit) * geometry.record_bytes()) };
         let first = (self.number * LEAF_PAGES as u64 + place as u64) * geometry.slots() as u64;
@@ -509,14 +494,15 @@ impl LeafWriter<'_> {
         let length = self.staged.tree.geometry.record_bytes();
         let (id, address) = self.address(place, bit);
         debug_assert_eq!(
-            self.node.pages[place].stamp, self.staged.stamp,
+            self.node.page_stamp(place),
+            self.staged.stamp,
             "the page is private"
         );
         // SAFETY: the page is private and reached through this leaf alone, which this writer
         // borrows exclusively, for as long as the slot is borrowed.
         let bytes = unsafe { std::slice::from_raw_parts_mut(address, length) };
         let before = before.map(|page| {
-            let offset = address.addr() - self.node.pages[place].page.addr();
+            let offset = address.addr() - self.node.entry(place).page.addr();
             // SAFETY: the copy was made of this page, so the slot lies in it as well.
             let address = unsafe { page.as_ptr().add(offset) };
             // SAFETY: the base of the staged tree still reaches the page, so nobody writes it and
@@ -527,6 +513,15 @@ impl LeafWriter<'_> {
             id,
             bytes: SlotBytes(bytes),
             before,
+        }
+    }
+}
+
+impl Drop for LeafWriter<'_> {
+    fn drop(&mut self) {
+        // There are some only where a visit panicked.
+        if !self.spare.is_empty() {
+            self.staged.memory.pages.give_back(self.spare.drain(..));
         }
     }
 }

@@ -6,11 +6,11 @@ use std::marker::PhantomData;
 
 use super::{
     Geometry, Tree,
-    node::{InnerNode, LEAF_PAGES, LeafNode, PageEntry, child_index},
+    node::{FANOUT_BITS, InnerNode, LEAF_PAGES, LeafNode, PageEntry, child_index},
 };
 use crate::{
     schema::{Record, RecordId},
-    storage::cast::record_at,
+    storage::{cast::record_at, memory::Block},
 };
 
 /// A tree that can be read for `'s`.
@@ -51,37 +51,36 @@ impl<'s> TreeView<'s> {
             .map_or(0, |_| Tree::leaf_room(self.tree.height))
     }
 
+    #[inline(always)]
     fn leaf_node(&self, leaf: u64) -> Option<&'s LeafNode> {
-        if leaf >= Tree::leaf_room(self.tree.height) {
+        let height = self.tree.height;
+        if leaf.wrapping_shr(height * FANOUT_BITS) != 0 {
             return None;
         }
-        let mut block = self.tree.root?;
-        for level in (1..=self.tree.height).rev() {
-            // SAFETY: above the leaves all nodes are inner ones, and the view may read them.
-            let node: &'s InnerNode = unsafe { InnerNode::at(block) };
-            block = node.children[child_index(leaf, level)]?;
-        }
+        let root = self.tree.root?;
+        // SAFETY: above the leaves all nodes are inner ones, and the view may read them.
+        let child = |node, level| unsafe { child(node, leaf, level) };
+        // Spelled out for the heights that tables have, so that reads are free to overlap.
+        let block = match height {
+            0 => root,
+            1 => child(root, 1)?,
+            2 => child(child(root, 2)?, 1)?,
+            _ => (1..=height).rev().try_fold(root, child)?,
+        };
         // SAFETY: at level 0 the node is a leaf, and the view may read it.
         Some(unsafe { LeafNode::at(block) })
     }
 
-    /// The entry of the page of this id, and the id's bit in it.
-    #[inline]
-    fn entry(&self, id: RecordId) -> Option<(&'s PageEntry, u32)> {
-        let (leaf, page, bit) = self.tree.geometry.place(id.get() - 1);
-        Some((&self.leaf_node(leaf)?.pages[page], bit))
-    }
-
     /// The first byte of the live record of this id.
-    #[inline]
+    #[inline(always)]
     fn address(&self, id: RecordId) -> Option<*const u8> {
-        let (entry, bit) = self.entry(id)?;
-        if entry.live >> bit & 1 == 0 {
-            return None;
-        }
-        let offset = entry.slot(bit) * self.tree.geometry.record_bytes();
-        // SAFETY: a live bit is also a present one, whose slot lies in the page.
-        Some(unsafe { entry.page.add(offset) })
+        let (leaf, page, bit) = self.tree.geometry.place(id.get() - 1);
+        let (page, slot) = self.leaf_node(leaf)?.find(self.tree.geometry, page, bit)?;
+        // SAFETY: a live record has a slot, which lies in the page.
+        Some(unsafe {
+            page.add(slot * self.tree.geometry.record_bytes())
+                .cast_const()
+        })
     }
 
     /// The bytes of the live record of this id.
@@ -107,7 +106,8 @@ impl<'s> TreeView<'s> {
 
     /// The page and the byte in it at which the record of this id starts, where it has a slot.
     pub(crate) fn page_and_offset(&self, id: RecordId) -> Option<(u64, usize)> {
-        let (entry, bit) = self.entry(id)?;
+        let (leaf, page, bit) = self.tree.geometry.place(id.get() - 1);
+        let entry = self.leaf_node(leaf)?.entry(page);
         (entry.present >> bit & 1 == 1).then(|| {
             let page = (id.get() - 1) / self.tree.geometry.slots() as u64;
             (page, entry.slot(bit) * self.tree.geometry.record_bytes())
@@ -161,6 +161,16 @@ impl<'s> TreeView<'s> {
     }
 }
 
+/// The child of an inner node of this level that leads to a leaf.
+///
+/// # Safety
+/// The block holds an inner node, and nobody writes it.
+#[inline(always)]
+unsafe fn child(node: Block, leaf: u64, level: u32) -> Option<Block> {
+    // SAFETY: the caller's promise.
+    unsafe { InnerNode::at(node) }.children[child_index(leaf, level)]
+}
+
 /// A leaf that can be read for `'s`.
 #[derive(Clone, Copy)]
 pub(crate) struct Leaf<'s> {
@@ -189,7 +199,8 @@ impl<'s> Leaf<'s> {
     pub(crate) fn page(self, page: usize) -> Page<'s> {
         let number = self.number * LEAF_PAGES as u64 + page as u64;
         Page {
-            entry: &self.node.pages[page],
+            entry: self.node.entry(page),
+            lifetime: PhantomData,
             first_index: number * self.geometry.slots() as u64,
             geometry: self.geometry,
         }
@@ -199,10 +210,16 @@ impl<'s> Leaf<'s> {
 /// A page that can be read for `'s`.
 #[derive(Clone, Copy)]
 pub(crate) struct Page<'s> {
-    entry: &'s PageEntry,
+    entry: PageEntry,
+    lifetime: PhantomData<&'s [u8]>,
     first_index: u64,
     geometry: Geometry,
 }
+
+// SAFETY: as for `TreeView`: it only reads what nobody writes.
+unsafe impl Send for Page<'_> {}
+// SAFETY: as above.
+unsafe impl Sync for Page<'_> {}
 
 impl<'s> Page<'s> {
     /// The id of bit 0.

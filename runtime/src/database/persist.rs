@@ -1,4 +1,4 @@
-//! What the tick asks of persistence: a flush when one is due, the schema before it is answered.
+//! What a database asks of persistence: a flush when one is due, the schema before it is answered.
 
 use std::{
     fmt,
@@ -9,13 +9,31 @@ use std::{
     },
 };
 
-use super::{Clock, request::Persisted, requests::SchemaChange};
 use crate::{
     Result,
+    clock::Clock,
     metrics::MetricsReading,
     persistence::{FlushSummary, PersistenceError, PersistenceHandle, Store as FileStore},
     storage::Snapshot,
 };
+
+/// How much an answered change has behind it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Persisted {
+    /// It is in memory; the next flush writes it.
+    Memory,
+    /// It is on disk.
+    Disk,
+}
+
+/// How much of the files a schema change touches.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum SchemaChange {
+    /// The list of tables.
+    Tables,
+    /// Records, or what must hold of them.
+    Records,
+}
 
 /// The way to the persistence thread, where there is one.
 #[derive(Default)]
@@ -84,7 +102,7 @@ impl Persistence {
 
     /// Starts a flush where something changed and none is running; a due flush that is not started
     /// is counted.
-    pub(super) fn flush_if_changed(&self, snapshot: &Snapshot) {
+    pub(crate) fn flush_if_changed(&self, snapshot: &Snapshot) {
         let Some(thread) = &self.thread else { return };
         let failed = self.counts.failed.swap(0, Ordering::AcqRel) != 0;
         if !failed && self.handed_over.load(Ordering::Relaxed) == snapshot.version() {
@@ -106,7 +124,7 @@ impl Persistence {
     }
 
     /// Writes the schema, then says whether it is on disk.
-    pub(super) fn write_schema(
+    pub(crate) fn write_schema(
         &self,
         snapshot: &Snapshot,
         change: SchemaChange,
@@ -131,7 +149,7 @@ impl Persistence {
     }
 
     /// Writes everything and ends the thread.
-    pub(super) fn stop(&self, last: &Snapshot) -> Result<()> {
+    pub(crate) fn stop(&self, last: &Snapshot) -> Result<()> {
         let Some(thread) = &self.thread else {
             return Ok(());
         };
@@ -141,7 +159,7 @@ impl Persistence {
     }
 
     /// Adds what persistence counts.
-    pub(super) fn read_metrics(&self, reading: &mut MetricsReading) {
+    pub(crate) fn read_metrics(&self, reading: &mut MetricsReading) {
         reading.flushes = self.counts.flushes.load(Ordering::Relaxed);
         reading.flushes_skipped = self.counts.skipped.load(Ordering::Relaxed);
         reading.flush_failures = self.counts.failures.load(Ordering::Relaxed);

@@ -1,0 +1,160 @@
+//! The rows: what is promised, and how it is tried.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use harness::{Account, Random};
+use tickbase::{Database, Id};
+
+/// How much is asked of a row, and from which seed on.
+pub(crate) struct Run {
+    pub(crate) seed: u64,
+    pub(crate) asked: u64,
+}
+
+/// One promise.
+pub(crate) struct Row {
+    pub(crate) name: &'static str,
+    /// How often it is tried in every run.
+    pub(crate) asked: u64,
+    /// Tries it, and gives how often that was done; panics where it does not hold.
+    pub(crate) prove: fn(&Run) -> u64,
+}
+
+/// All rows.
+pub(crate) const ROWS: [Row; 3] = [
+    Row {
+        name: "snapshots_are_whole",
+        asked: 3_000_000,
+        prove: snapshots_are_whole,
+    },
+    Row {
+        name: "no_update_is_lost",
+        asked: 200_000,
+        prove: no_update_is_lost,
+    },
+    Row {
+        name: "held_snapshots_never_change",
+        asked: 2_000,
+        prove: held_snapshots_never_change,
+    },
+];
+
+const ACCOUNTS: u64 = 64;
+
+fn bank() -> Database {
+    let db = Database::builder()
+        .table::<Account>()
+        .in_memory()
+        .expect("a database in memory");
+    db.transact(|tx| {
+        (0..ACCOUNTS).try_for_each(|_| tx.insert(Account { balance: 100 }).map(|_| ()))?;
+        Ok(())
+    })
+    .expect("accounts");
+    db
+}
+
+fn transfer(db: &Database, random: &mut Random) {
+    let account = |random: &mut Random| Id::<Account>::from_u64(1 + random.below(ACCOUNTS));
+    let (from, to) = (
+        account(random).expect("an id"),
+        account(random).expect("an id"),
+    );
+    let cents = i64::try_from(random.below(50)).expect("a small number");
+    db.transact(|tx| {
+        tx.update(from, |account| account.balance -= cents)?;
+        Ok(tx.update(to, |account| account.balance += cents)?)
+    })
+    .expect("a transfer");
+}
+
+fn sum(db: &Database) -> i64 {
+    db.snapshot()
+        .table::<Account>()
+        .iter()
+        .map(|(_, account)| account.balance)
+        .sum()
+}
+
+/// Readers add up a bank while a writer moves money at full speed: the sum never changes.
+fn snapshots_are_whole(run: &Run) -> u64 {
+    let (db, stop, reads) = (bank(), AtomicBool::new(false), AtomicU64::new(0));
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut random = Random::new(run.seed);
+            while !stop.load(Ordering::Relaxed) {
+                transfer(&db, &mut random);
+            }
+        });
+        while reads.load(Ordering::Relaxed) < run.asked {
+            assert_eq!(sum(&db), 100 * i64::try_from(ACCOUNTS).expect("small"));
+            reads.fetch_add(1, Ordering::Relaxed);
+        }
+        stop.store(true, Ordering::Relaxed);
+    });
+    reads.into_inner()
+}
+
+/// Threads add to few accounts: at the end each addition is there.
+fn no_update_is_lost(run: &Run) -> u64 {
+    let db = bank();
+    let threads = 4;
+    std::thread::scope(|scope| {
+        for thread in 0..threads {
+            let db = &db;
+            scope.spawn(move || {
+                let mut random = Random::new(run.seed + thread);
+                for _ in 0..run.asked / threads {
+                    let id = Id::<Account>::from_u64(1 + random.below(3)).expect("an id");
+                    db.transact(|tx| Ok(tx.update(id, |account| account.balance += 1)?))
+                        .expect("an update");
+                }
+            });
+        }
+    });
+    u64::try_from(sum(&db)).expect("not negative") - 100 * ACCOUNTS
+}
+
+/// Snapshots of every age are read again while much is written, and say what they said at first.
+fn held_snapshots_never_change(run: &Run) -> u64 {
+    let db = bank();
+    let mut random = Random::new(run.seed);
+    let read = |snapshot: &tickbase::Snapshot| -> Vec<(u64, i64)> {
+        snapshot
+            .table::<Account>()
+            .iter()
+            .map(|(id, a)| (id.get(), a.balance))
+            .collect()
+    };
+    let mut held = Vec::new();
+    for _ in 0..run.asked {
+        for _ in 0..random.below(8) {
+            transfer(&db, &mut random);
+        }
+        db.transact(|tx| {
+            match random.below(4) {
+                0 => tx
+                    .table_mut::<Account>()
+                    .par_for_each_mut(|_, account| account.balance += 1)?,
+                1 => {
+                    tx.insert(Account { balance: 1 })?;
+                }
+                _ => {}
+            }
+            Ok(())
+        })
+        .expect("a change");
+        let snapshot = db.snapshot();
+        let seen = read(&snapshot);
+        held.push((snapshot, seen));
+        if held.len() > 32 {
+            let place = usize::try_from(random.below(32)).expect("small");
+            let (snapshot, seen) = held.swap_remove(place);
+            assert_eq!(read(&snapshot), seen);
+        }
+    }
+    for (snapshot, seen) in held {
+        assert_eq!(read(&snapshot), seen);
+    }
+    run.asked
+}

@@ -1,0 +1,9 @@
+//! The tick, step by step under a clock that the tests move.
+
+mod arguments;
+mod budgets;
+mod procedures;
+mod requests;
+mod schedule;
+mod serial;
+mod world;

@@ -1,6 +1,8 @@
 //! What the examples share: their options, how they start to serve, and how they stop.
 
 use std::{
+    error::Error,
+    fmt,
     io::IsTerminal,
     net::SocketAddr,
     path::PathBuf,
@@ -17,7 +19,20 @@ use signal_hook::{
 use tickbase::{Database, DatabaseBuilder, Runtime, RuntimeHandle, Server, ServerLimits};
 
 /// What ends a program early: an error of the database, of the system, or of the data.
-pub type Failure = Box<dyn std::error::Error>;
+pub struct Failure(Box<dyn Error>);
+
+impl<E: Into<Box<dyn Error>>> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self(error.into())
+    }
+}
+
+/// What `main` shows: the error's own words, not its parts.
+impl fmt::Debug for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
 
 /// How long requests that run may take to end when the program stops.
 const GRACE: Duration = Duration::from_secs(2);
@@ -29,7 +44,7 @@ const SAME_SIGNAL: Duration = Duration::from_millis(200);
 #[derive(Clone, Debug, clap::Args)]
 pub struct Options {
     /// Address to serve REST on; port 0 picks a free one
-    #[arg(long, default_value = "127.0.0.1:7400")]
+    #[arg(long, default_value = "127.0.0.1:7400", value_parser = address)]
     pub listen: SocketAddr,
     /// Folder that keeps the data from one start to the next; without it all is in memory
     #[arg(long)]
@@ -80,6 +95,12 @@ impl Options {
         runtime.stop()?;
         Ok(())
     }
+}
+
+/// Reads an address, and says how one looks where it is none.
+fn address(text: &str) -> Result<SocketAddr, &'static str> {
+    text.parse()
+        .map_err(|_| "expected an IP address and a port, like 127.0.0.1:7400")
 }
 
 /// Prints the one line that scripts wait for.

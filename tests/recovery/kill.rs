@@ -10,25 +10,12 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use harness::{Account, client::Client};
+use harness::{Account, Random, client::Client};
 use serde_json::{Value, json};
 
 use crate::{child::Process, lazy};
 
 const ROUNDS: u32 = 15;
-
-/// A sequence of numbers that looks like chance and is the same for the same seed (SplitMix64).
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    }
-}
 
 /// What clients of the killed process know of it.
 #[derive(Default)]
@@ -55,7 +42,7 @@ fn a_killed_process_leaves_all_tables_as_of_one_moment() {
     let seed = now.as_nanos() as u64;
     // Shown where the test fails.
     eprintln!("seed {seed}");
-    let mut random = Random(seed);
+    let mut random = Random::new(seed);
     let folder = tempfile::tempdir().unwrap();
     let known = Arc::new(Known::default());
     {
@@ -77,7 +64,7 @@ fn a_killed_process_leaves_all_tables_as_of_one_moment() {
             spawn(&known, move |known| observe_flushes(client, known)),
             spawn(&known, move |known| change_schema(client, known, round)),
         ];
-        thread::sleep(Duration::from_micros(random.next() % 200_000));
+        thread::sleep(Duration::from_micros(random.below(200_000)));
         process.kill();
         for worker in load {
             worker.join().unwrap();

@@ -107,6 +107,7 @@ fn all_that_is_wrong_with_a_table_is_told_at_once() {
         {"name": "Bad", "type": "u8"},
         {"name": "good"},
         {"name": "other", "type": 7, "uniqe": true},
+        {"name": "third", "type": "in32"},
     ], "notes": ""});
     let problem = client
         .post("/tables/note", &body)
@@ -127,6 +128,7 @@ fn all_that_is_wrong_with_a_table_is_told_at_once() {
             ("/fields/1/type", "missing-member"),
             ("/fields/2/uniqe", "unknown-member"),
             ("/fields/2/type", "type-mismatch"),
+            ("/fields/3/type", "invalid-type"),
         ]
     );
     assert!(

@@ -159,8 +159,7 @@ impl Disk for RealDisk {
             .truncate(false)
             .custom_flags(OFlags::NOFOLLOW.bits().cast_signed())
             .open(self.path(path))?;
-        flock(&file, FlockOperation::NonBlockingLockExclusive)?;
-        Ok(Box::new(file))
+        Ok(Box::new(Lock::take(file)?))
     }
 
     fn random(&self) -> io::Result<[u8; 16]> {
@@ -177,6 +176,37 @@ impl DiskFile for File {
 
     fn sync(&mut self) -> io::Result<()> {
         self.sync_all()
+    }
+}
+
+/// A file that is locked until this is dropped.
+#[derive(Debug)]
+struct Lock(File);
+
+impl Lock {
+    fn take(file: File) -> io::Result<Self> {
+        flock(&file, FlockOperation::NonBlockingLockExclusive)?;
+        Ok(Self(file))
+    }
+}
+
+impl Drop for Lock {
+    /// Closing the file would not do: a program that is just being started by another thread has
+    /// the file open too, until it really starts.
+    fn drop(&mut self) {
+        if let Err(error) = flock(&self.0, FlockOperation::Unlock) {
+            tracing::warn!(%error, "the folder could not be unlocked");
+        }
+    }
+}
+
+impl DiskFile for Lock {
+    fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        DiskFile::write_at(&mut self.0, offset, bytes)
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        DiskFile::sync(&mut self.0)
     }
 }
 
@@ -219,6 +249,18 @@ mod tests {
         );
         drop(held);
         disk.lock("LOCK").unwrap();
+    }
+
+    #[test]
+    fn a_lock_ends_with_its_holder_though_another_process_inherits_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let disk = RealDisk::new(folder.path());
+        let held = Lock::take(File::create(disk.path("LOCK")).unwrap()).unwrap();
+        let inherited = held.0.try_clone().unwrap();
+        assert!(disk.lock("LOCK").is_err());
+        drop(held);
+        disk.lock("LOCK").unwrap();
+        drop(inherited);
     }
 
     #[test]

@@ -16,7 +16,7 @@ use super::{
     tables::made,
 };
 use crate::{
-    schema::{Field, FieldDefinition, Name, SchemaError, Value, did_you_mean},
+    schema::{Field, FieldDefinition, Name, SchemaError, TypeRegistry, Value, did_you_mean},
     tick::Request as Change,
 };
 
@@ -89,15 +89,7 @@ pub(super) async fn add(
 ) -> Result<Response, Problem> {
     let name = table_name(&table)?;
     let payload = Payload::read(&rest, request, &[MediaType::Json]).await?;
-    let value = payload.value()?;
-    let mut faults = Vec::new();
-    let fields = match &value {
-        Value::List(_) => field_definitions(&value, "", &mut faults),
-        one => field_definition(one, "", &mut faults).into_iter().collect(),
-    };
-    if !faults.is_empty() {
-        return Err(invalid_schema(faults));
-    }
+    let fields = added_fields(&rest, &payload.value()?)?;
     let location = match &*fields {
         [one] => format!("{}/{}", uri.path().trim_end_matches('/'), one.name),
         _ => uri.path().to_owned(),
@@ -121,10 +113,29 @@ pub(super) async fn remove(
     Ok(written.respond(StatusCode::NO_CONTENT))
 }
 
-/// The list of fields at `pointer`.
+/// One field, or a list of them.
+fn added_fields(rest: &Rest, value: &Value) -> Result<Vec<FieldDefinition>, Problem> {
+    let mut faults = Vec::new();
+    let snapshot = rest.snapshot();
+    let types = snapshot.catalog().types();
+    let fields = match value {
+        Value::List(_) => field_definitions(value, "", types, &mut faults),
+        one => field_definition(one, "", types, &mut faults)
+            .into_iter()
+            .collect(),
+    };
+    if faults.is_empty() {
+        Ok(fields)
+    } else {
+        Err(invalid_schema(faults))
+    }
+}
+
+/// The list of fields at `pointer`, whose types have to be among `types`.
 pub(super) fn field_definitions(
     value: &Value,
     pointer: &str,
+    types: &TypeRegistry,
     faults: &mut Vec<Fault>,
 ) -> Vec<FieldDefinition> {
     let Value::List(values) = value else {
@@ -141,7 +152,7 @@ pub(super) fn field_definitions(
     }
     let definition = |(index, value)| {
         let pointer = format!("{pointer}/{index}");
-        field_definition(value, &pointer, faults)
+        field_definition(value, &pointer, types, faults)
     };
     values.iter().enumerate().filter_map(definition).collect()
 }
@@ -149,6 +160,7 @@ pub(super) fn field_definitions(
 fn field_definition(
     value: &Value,
     pointer: &str,
+    types: &TypeRegistry,
     faults: &mut Vec<Fault>,
 ) -> Option<FieldDefinition> {
     let known = ["name", "type", "default", "unique", "documentation"];
@@ -157,6 +169,11 @@ fn field_definition(
     let unique = members.flag("unique");
     let documentation = members.text("documentation").unwrap_or_default().to_owned();
     let default = members.value("default").cloned();
+    if let Some(Value::Text(_)) = members.value("type")
+        && let Err(error) = types.resolve(type_id)
+    {
+        members.fault("type", "invalid-type", error.to_string());
+    }
     if !matches!(members.value("name"), Some(Value::Text(_))) {
         return None;
     }

@@ -80,7 +80,8 @@ fn check<B>(hosts: &Hosts, request: &Request<B>) -> Result<(), Problem> {
         return Err(Problem::new(
             StatusCode::MISDIRECTED_REQUEST,
             "wrong-host",
-            "this server is not the host that the request names",
+            "the request's `Host` is none that this server answers to: use localhost or the \
+             address that it listens on, or have its program allow the name",
         ));
     }
     if !is_safe(request.method()) && !is_same_site(request.headers(), &host) {

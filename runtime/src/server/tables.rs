@@ -97,7 +97,7 @@ pub(super) async fn create(
 ) -> Result<Response, Problem> {
     let name = table_name(&table)?;
     let payload = Payload::read(&rest, request, &[MediaType::Json]).await?;
-    let definition = definition(name.clone(), &payload)?;
+    let definition = definition(&rest, name.clone(), &payload)?;
     match rest.write(Change::CreateTable(definition.clone())).await {
         Ok(written) => {
             let response = made(&rest, &name);
@@ -148,7 +148,7 @@ fn table_response(
     Ok(json::respond(status, &TableJson::from(&table)).into_response())
 }
 
-fn definition(name: Name, payload: &Payload) -> Result<TableDefinition, Problem> {
+fn definition(rest: &Rest, name: Name, payload: &Payload) -> Result<TableDefinition, Problem> {
     let value = payload.value()?;
     let mut faults = Vec::new();
     let mut members = Members::of(&value, "", &["fields", "documentation"], &mut faults);
@@ -161,7 +161,9 @@ fn definition(name: Name, payload: &Payload) -> Result<TableDefinition, Problem>
             "the member is missing".to_owned(),
         );
     }
-    let fields = fields.map(|fields| field_definitions(fields, "/fields", &mut faults));
+    let snapshot = rest.snapshot();
+    let types = snapshot.catalog().types();
+    let fields = fields.map(|fields| field_definitions(fields, "/fields", types, &mut faults));
     if !faults.is_empty() {
         return Err(invalid_schema(faults));
     }

@@ -174,7 +174,7 @@ impl Database {
         self.change_schema(|draft| schema_change::drop_relation(draft, name_or_id))
     }
 
-    /// Gives back the memory of deleted records, and of snapshots that were dropped.
+    /// Gives back the memory of pages of which every record is deleted.
     pub fn compact_table(&self, table: &str) -> Result<()> {
         self.change_schema(|draft| schema_change::compact(draft, self.inner.store.account(), table))
     }

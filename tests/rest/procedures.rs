@@ -145,8 +145,8 @@ fn arguments_that_do_not_fit_are_told_by_name_and_nothing_is_called() {
     assert_eq!(
         told,
         [
-            ("/form", "unknown-field"),
-            ("/from", "missing-field"),
+            ("/form", "unknown-argument"),
+            ("/from", "missing-argument"),
             ("/to", "out-of-range"),
             ("/cents", "type-mismatch"),
         ]

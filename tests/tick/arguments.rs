@@ -60,10 +60,10 @@ fn every_fault_of_the_arguments_is_told_at_once() {
     assert_eq!(
         faults(&arguments),
         [
-            "`lable`: there is no such field, did you mean `label`?",
+            "`lable`: the procedure takes no such argument, did you mean `label`?",
             "`account`: expected id<account>, found \"nine\"",
             "`level`: 256 does not fit in u8",
-            "`label`: the field is missing and has no default",
+            "`label`: the argument is missing",
             "`numbers`: in `1`: -2 does not fit in u32"
         ]
     );
@@ -86,8 +86,7 @@ fn a_call_that_does_not_fit_is_refused_and_never_runs() {
         told,
         [
             "error: there is no procedure `nota`, did you mean `note`?",
-            "error: the arguments of `note` do not fit: `what`: the field is missing and has no \
-             default",
+            "error: the arguments of `note` do not fit: `what`: the argument is missing",
             "error: the arguments of `note` do not fit: `what`: -1 does not fit in u64"
         ]
     );

@@ -105,7 +105,8 @@ impl Table {
         self.single(|tx| tx.delete_record(self.name.as_str(), id))
     }
 
-    /// Gives back the memory of deleted records. Ids, and the sequence of new ones, stay.
+    /// Gives back the memory of pages of which every record is deleted. Ids, and the sequence of new
+    /// ones, stay.
     pub fn compact_table(&self) -> Result<()> {
         self.database.compact_table(self.name.as_str())
     }

@@ -38,7 +38,7 @@ impl Params {
                 let field = name.chars().take(80).collect();
                 faults.push(FieldFault {
                     field,
-                    fault: ValueFault::Unknown { hint },
+                    fault: ValueFault::UnknownArgument { hint },
                 });
             }
         }
@@ -58,7 +58,7 @@ impl Params {
                 }
                 None => faults.push(FieldFault {
                     field: parameter.name.clone(),
-                    fault: ValueFault::Missing,
+                    fault: ValueFault::MissingArgument,
                 }),
             }
         }
@@ -71,7 +71,10 @@ impl Params {
 
     /// The argument at this place, as the type that its parameter has.
     pub fn get<T: ProcedureArgument>(&self, index: usize) -> Result<T, ValueFault> {
-        let (parameter, value) = self.arguments.get(index).ok_or(ValueFault::Missing)?;
+        let (parameter, value) = self
+            .arguments
+            .get(index)
+            .ok_or(ValueFault::MissingArgument)?;
         T::from_value(&parameter.ty, value)
     }
 

@@ -57,6 +57,15 @@ pub enum ValueFault {
     /// A part that the value needs and lacks.
     #[error("the field is missing and has no default")]
     Missing,
+    /// An argument that the procedure needs and did not get.
+    #[error("the argument is missing")]
+    MissingArgument,
+    /// An argument that the procedure does not take.
+    #[error("the procedure takes no such argument{hint}")]
+    UnknownArgument {
+        /// A name that may have been meant, in words.
+        hint: String,
+    },
     /// A part that the type does not know.
     #[error("there is no such field{hint}")]
     Unknown {
@@ -75,6 +84,8 @@ impl ValueFault {
             Self::TooLong { .. } => "too-long",
             Self::InvalidBytes { .. } => "invalid-bytes",
             Self::InPart { fault, .. } => fault.code(),
+            Self::MissingArgument => "missing-argument",
+            Self::UnknownArgument { .. } => "unknown-argument",
             Self::Missing => "missing-field",
             Self::Unknown { .. } => "unknown-field",
         }

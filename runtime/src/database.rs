@@ -179,6 +179,13 @@ impl Database {
         self.change_schema(|draft| schema_change::compact(draft, self.inner.store.account(), table))
     }
 
+    /// Writes the current version to the folder, and waits until it is on disk. A runtime does so
+    /// by itself every few ticks and when it stops; a program without one calls this. In memory it
+    /// does nothing.
+    pub fn flush(&self) -> Result<()> {
+        self.inner.persistence.flush_and_wait(&self.snapshot())
+    }
+
     /// The procedures.
     pub fn procedures(&self) -> &ProcedureRegistry {
         &self.inner.procedures

@@ -347,3 +347,44 @@ fn an_empty_folder_and_one_that_is_not_there_are_made_into_a_database() {
         assert!(path.join("schema.json").exists());
     }
 }
+
+#[test]
+fn a_program_without_a_runtime_keeps_what_it_flushed() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = || {
+        Database::builder()
+            .table::<Account>()
+            .open(&folder)
+            .unwrap()
+    };
+    let db = open();
+    let id = db
+        .transact(|tx| Ok(tx.insert(Account { balance: 5 })?))
+        .unwrap();
+    db.flush().unwrap();
+    db.transact(|tx| Ok(tx.insert(Account { balance: 6 })?))
+        .unwrap();
+    drop(db);
+    let db = open();
+    let snapshot = db.snapshot();
+    assert_eq!(snapshot.table::<Account>().get(id).unwrap().balance, 5);
+    assert_eq!(
+        snapshot.table::<Account>().len(),
+        1,
+        "what was not flushed is gone"
+    );
+}
+
+#[test]
+fn a_folder_without_durability_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = tickbase::Config {
+        durability: tickbase::Durability::None,
+        ..Default::default()
+    };
+    let refused = Database::builder()
+        .config(config)
+        .open(&folder)
+        .unwrap_err();
+    assert!(refused.to_string().contains("in_memory()"), "{refused}");
+}

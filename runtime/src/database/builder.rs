@@ -94,6 +94,12 @@ impl DatabaseBuilder {
     /// A database that is kept in `folder`, which is made where it is not there. What it holds is
     /// loaded and checked; what does not fit is refused, and nothing in the folder is changed.
     pub fn open(self, folder: impl AsRef<Path>) -> Result<Database> {
+        if self.config.durability == Durability::None {
+            return Err(Error::Config {
+                setting: "durability",
+                reason: "nothing would be written to the folder: use `in_memory()`".to_owned(),
+            });
+        }
         self.build(Some(Arc::new(RealDisk::new(folder.as_ref()))))
     }
 

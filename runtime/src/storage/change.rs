@@ -41,9 +41,9 @@ impl Change {
 /// The changes of one transaction to one table, each record at most once.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ChangeList {
-    changes: SmallVec<[Change; 2]>,
+    changes: SmallVec<[Change; 1]>,
     /// Where each record stands, once there are so many that a search would be slow.
-    places: HashMap<RecordId, usize, foldhash::fast::RandomState>,
+    places: Option<Box<HashMap<RecordId, usize, foldhash::fast::RandomState>>>,
 }
 
 /// Up to this many changes are searched one by one.
@@ -61,13 +61,17 @@ impl ChangeList {
     /// Adds a change, joined with what the list has for the same record.
     pub(crate) fn add(&mut self, change: Change) {
         let Some(place) = self.place(change.id()) else {
-            if self.changes.len() >= SEARCH_MAX {
-                if self.places.is_empty() {
-                    let known = self.changes.iter().enumerate();
-                    self.places
-                        .extend(known.map(|(place, change)| (change.id(), place)));
+            let place = self.changes.len();
+            match &mut self.places {
+                Some(places) => {
+                    places.insert(change.id(), place);
                 }
-                self.places.insert(change.id(), self.changes.len());
+                None if place >= SEARCH_MAX => {
+                    let known = self.changes.iter().chain([&change]).enumerate();
+                    let places = known.map(|(place, change)| (change.id(), place)).collect();
+                    self.places = Some(Box::new(places));
+                }
+                None => {}
             }
             self.changes.push(change);
             return;
@@ -86,10 +90,10 @@ impl ChangeList {
     }
 
     fn place(&self, id: RecordId) -> Option<usize> {
-        if self.places.is_empty() {
-            return self.changes.iter().rposition(|change| change.id() == id);
+        match &self.places {
+            None => self.changes.iter().rposition(|change| change.id() == id),
+            Some(places) => places.get(&id).copied(),
         }
-        self.places.get(&id).copied()
     }
 }
 

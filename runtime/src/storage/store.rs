@@ -161,7 +161,7 @@ impl fmt::Debug for Store {
 /// Blocks that a draft made, and that it no longer reaches.
 struct Made {
     memory: Arc<TableMemory>,
-    parts: StagedParts,
+    parts: Box<StagedParts>,
 }
 
 /// The next version while it is put together: the tables that differ from those of its base.

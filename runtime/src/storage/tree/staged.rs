@@ -56,8 +56,9 @@ pub(crate) struct StagedTree {
     pub(super) memory: Arc<TableMemory>,
     /// [`PRIVATE`] with the number of the transaction.
     pub(super) stamp: u64,
-    new_nodes: NewNodes,
-    retired: RetiredBlocks,
+    /// What was made and replaced, in a box, so that the tree moves through a commit as a few words;
+    /// none only once it was taken.
+    parts: Option<Box<StagedParts>>,
 }
 
 /// What one transaction makes in one tree: the path to one page without an allocation.
@@ -92,8 +93,11 @@ impl StagedTree {
             tree,
             memory,
             stamp: PRIVATE | transaction,
-            new_nodes: NewNodes::new(),
-            retired: RetiredBlocks::new(),
+            parts: Some(Box::new(StagedParts {
+                stamp: PRIVATE | transaction,
+                new_nodes: NewNodes::new(),
+                retired: RetiredBlocks::new(),
+            })),
         }
     }
 
@@ -157,19 +161,19 @@ impl StagedTree {
 
     /// Takes over what leaf writers retired.
     pub(in crate::storage) fn retire(&mut self, retired: impl IntoIterator<Item = Retired>) {
-        self.retired.extend(retired);
+        self.parts().retired.extend(retired);
     }
 
     /// Ends the staging: the tree, and what becomes of the blocks around it.
-    pub(in crate::storage) fn into_parts(mut self) -> (Tree, StagedParts) {
-        let new_nodes = std::mem::take(&mut self.new_nodes);
-        let retired = std::mem::take(&mut self.retired);
-        let parts = StagedParts {
-            stamp: self.stamp,
-            new_nodes,
-            retired,
-        };
+    pub(in crate::storage) fn into_parts(mut self) -> (Tree, Box<StagedParts>) {
+        let parts = self.parts.take().expect("they are taken here only");
         (self.tree, parts)
+    }
+
+    fn parts(&mut self) -> &mut StagedParts {
+        self.parts
+            .as_mut()
+            .expect("they are taken only with the tree")
     }
 
     /// Adds levels above the root until the tree has room for a leaf.
@@ -214,7 +218,7 @@ impl StagedTree {
                 return Ok(old);
             }
             let new = self.new_node(Some(old), level)?;
-            self.retired.push(Retired {
+            self.parts().retired.push(Retired {
                 block: old,
                 side: Side::Node,
                 born: stamp,
@@ -229,7 +233,7 @@ impl StagedTree {
         // SAFETY: the block was just taken from the node arena, and `old` is reached by others at
         // most to be read.
         unsafe { make_node(new, old, self.stamp) };
-        self.new_nodes.push(match level {
+        self.parts().new_nodes.push(match level {
             0 => NewNode::Leaf(new),
             _ => NewNode::Inner(new),
         });
@@ -243,7 +247,7 @@ impl StagedTree {
         }
         let new = self.memory.pages.take()?;
         if let Some(old) = copy_page(entry, new, self.stamp, self.tree.geometry.record_bytes()) {
-            self.retired.push(old);
+            self.parts().retired.push(old);
         }
         Ok(())
     }
@@ -317,7 +321,10 @@ pub(super) fn copy_page(
 impl Drop for StagedTree {
     fn drop(&mut self) {
         let (mut pages, mut nodes) = (Vec::new(), Vec::new());
-        for node in self.new_nodes.drain(..) {
+        let Some(parts) = self.parts.take() else {
+            return;
+        };
+        for node in parts.new_nodes {
             let own = |stamp| stamp == self.stamp;
             // SAFETY: this tree made the node, nothing was published of it, and it is going away.
             pages.extend(unsafe { pages_of(node, own) });

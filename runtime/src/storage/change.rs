@@ -43,7 +43,7 @@ impl Change {
 pub(crate) struct ChangeList {
     changes: SmallVec<[Change; 1]>,
     /// Where each record stands, once there are so many that a search would be slow.
-    places: Option<Box<HashMap<RecordId, usize, foldhash::fast::RandomState>>>,
+    places: Option<HashMap<RecordId, usize, foldhash::fast::RandomState>>,
 }
 
 /// Up to this many changes are searched one by one.
@@ -68,8 +68,8 @@ impl ChangeList {
                 }
                 None if place >= SEARCH_MAX => {
                     let known = self.changes.iter().chain([&change]).enumerate();
-                    let places = known.map(|(place, change)| (change.id(), place)).collect();
-                    self.places = Some(Box::new(places));
+                    let places = known.map(|(place, change)| (change.id(), place));
+                    self.places = Some(places.collect());
                 }
                 None => {}
             }

@@ -91,19 +91,21 @@ impl Block {
     }
 }
 
-/// How much memory an arena takes when it has no block left.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Growth {
-    /// As much as it has, up to a huge page: for pages, which many reads go to.
-    Doubling,
-    /// A sixteenth of what it has: for nodes, of which a whole huge page is a lot.
-    Sixteenth,
+/// What the blocks of an arena are for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// Pages, which many reads go to: blocks start on a cache line, and memory comes in amounts
+    /// that double up to a huge page.
+    Pages,
+    /// Nodes, of which there is much less: blocks follow each other closely, and memory comes by a
+    /// sixteenth of what there is.
+    Nodes,
 }
 
 /// Blocks of one size.
 pub(super) struct Arena {
     block_bytes: usize,
-    growth: Growth,
+    purpose: Purpose,
     account: Arc<MemoryAccount>,
     state: Mutex<State>,
 }
@@ -129,11 +131,15 @@ struct Chunk {
 }
 
 impl Arena {
-    pub(super) fn new(block_bytes: usize, growth: Growth, account: Arc<MemoryAccount>) -> Self {
-        let block_bytes = block_bytes.next_multiple_of(LINE_BYTES);
+    pub(super) fn new(block_bytes: usize, purpose: Purpose, account: Arc<MemoryAccount>) -> Self {
+        let align = match purpose {
+            Purpose::Pages => LINE_BYTES,
+            Purpose::Nodes => align_of::<u64>(),
+        };
+        let block_bytes = block_bytes.next_multiple_of(align);
         Self {
             block_bytes,
-            growth,
+            purpose,
             account,
             state: Mutex::default(),
         }
@@ -210,9 +216,9 @@ impl Arena {
             return Ok(block);
         }
         if state.fresh.is_none() {
-            let more = match self.growth {
-                Growth::Doubling => state.bytes,
-                Growth::Sixteenth => state.bytes / 16,
+            let more = match self.purpose {
+                Purpose::Pages => state.bytes,
+                Purpose::Nodes => state.bytes / 16,
             };
             let blocks = more.min(HUGE_BYTES) / self.block_bytes;
             self.add_chunk(state, blocks.max(CHUNK_BLOCKS_MIN))?;
@@ -319,7 +325,7 @@ mod tests {
     #[test]
     fn a_block_that_was_given_back_goes_out_again_before_memory_grows() {
         let account = Arc::new(MemoryAccount::new(u64::MAX));
-        let arena = Arena::new(100, Growth::Doubling, Arc::clone(&account));
+        let arena = Arena::new(100, Purpose::Pages, Arc::clone(&account));
         let mut blocks = Vec::new();
         arena.take_many(CHUNK_BLOCKS_MIN, &mut blocks).unwrap();
         let bytes = account.used_bytes();
@@ -340,7 +346,7 @@ mod tests {
     #[test]
     fn beyond_the_memory_limit_a_block_is_refused_and_the_account_stays_right() {
         let account = Arc::new(MemoryAccount::new(10_000));
-        let arena = Arena::new(64, Growth::Doubling, Arc::clone(&account));
+        let arena = Arena::new(64, Purpose::Pages, Arc::clone(&account));
         let refused = (0..1_000).find_map(|_| arena.take().err()).unwrap();
         assert!(matches!(
             refused,

@@ -7,7 +7,7 @@ use std::sync::{
 
 use super::{
     Indexes, MemoryAccount, StorageError,
-    memory::{Arena, Growth},
+    memory::{Arena, Purpose},
     tree::{Geometry, NODE_BYTES, Retired, Side, Tree},
 };
 use crate::schema::{RecordId, TableSchema};
@@ -22,8 +22,8 @@ pub(crate) struct TableMemory {
 impl TableMemory {
     pub(super) fn new(geometry: Geometry, account: &Arc<MemoryAccount>) -> Self {
         Self {
-            pages: Arena::new(geometry.page_bytes(), Growth::Doubling, Arc::clone(account)),
-            nodes: Arena::new(NODE_BYTES, Growth::Sixteenth, Arc::clone(account)),
+            pages: Arena::new(geometry.page_bytes(), Purpose::Pages, Arc::clone(account)),
+            nodes: Arena::new(NODE_BYTES, Purpose::Nodes, Arc::clone(account)),
         }
     }
 

@@ -57,7 +57,7 @@ fn slot_in_packed(present: u64, bit: u32) -> usize {
 /// A tagged address is the page's address, in its upper sixteen bits a copy of the first sixteen
 /// `live` bits, in its lowest a one where the page is packed.
 #[derive(Clone, Copy)]
-#[repr(C, align(64))]
+#[repr(C)]
 pub(super) struct LeafNode {
     tagged: [*mut u8; LEAF_PAGES],
     live: [u64; LEAF_PAGES],
@@ -68,7 +68,7 @@ pub(super) struct LeafNode {
 
 /// Sixty-four nodes of the level below.
 #[derive(Clone, Copy)]
-#[repr(C, align(64))]
+#[repr(C)]
 pub(super) struct InnerNode {
     pub(super) children: [Option<Block>; FANOUT],
     pub(super) stamp: u64,
@@ -78,7 +78,7 @@ const _: () = assert!(
     size_of::<LeafNode>() == size_of::<InnerNode>(),
     "one arena serves both"
 );
-const _: () = assert!(size_of::<LeafNode>() == 576);
+const _: () = assert!(size_of::<LeafNode>() == 520);
 /// Where a node, leaf or inner, has its stamp.
 const STAMP_OFFSET: usize = std::mem::offset_of!(LeafNode, stamp);
 const _: () = assert!(STAMP_OFFSET == std::mem::offset_of!(InnerNode, stamp));
@@ -157,7 +157,7 @@ impl LeafNode {
     /// # Safety
     /// The block holds a leaf, and nobody writes it for `'a`.
     pub(super) unsafe fn at<'a>(block: Block) -> &'a Self {
-        // SAFETY: the caller's promise; blocks are aligned to 64 bytes.
+        // SAFETY: the caller's promise; blocks are aligned to 8 bytes.
         unsafe { &*block.as_ptr().cast::<Self>() }
     }
 
@@ -166,7 +166,7 @@ impl LeafNode {
     /// # Safety
     /// The block holds a leaf, and nobody else reads or writes it for `'a`.
     pub(super) unsafe fn at_mut<'a>(block: Block) -> &'a mut Self {
-        // SAFETY: the caller's promise; blocks are aligned to 64 bytes.
+        // SAFETY: the caller's promise; blocks are aligned to 8 bytes.
         unsafe { &mut *block.as_ptr().cast::<Self>() }
     }
 }
@@ -177,7 +177,7 @@ impl InnerNode {
     /// # Safety
     /// The block holds an inner node, and nobody writes it for `'a`.
     pub(super) unsafe fn at<'a>(block: Block) -> &'a Self {
-        // SAFETY: the caller's promise; blocks are aligned to 64 bytes.
+        // SAFETY: the caller's promise; blocks are aligned to 8 bytes.
         unsafe { &*block.as_ptr().cast::<Self>() }
     }
 
@@ -186,7 +186,7 @@ impl InnerNode {
     /// # Safety
     /// The block holds an inner node, and nobody else reads or writes it for `'a`.
     pub(super) unsafe fn at_mut<'a>(block: Block) -> &'a mut Self {
-        // SAFETY: the caller's promise; blocks are aligned to 64 bytes.
+        // SAFETY: the caller's promise; blocks are aligned to 8 bytes.
         unsafe { &mut *block.as_ptr().cast::<Self>() }
     }
 }
@@ -210,7 +210,7 @@ pub(super) unsafe fn make_node(new: Block, old: Option<Block>, stamp: u64) {
     }
     // SAFETY: the stamp lies in the node.
     let place = unsafe { address.add(STAMP_OFFSET) };
-    // SAFETY: the block is aligned to 64 bytes, and so the stamp to 8.
+    // SAFETY: the block is aligned to 8 bytes, and so is the stamp.
     unsafe { place.cast::<u64>().write(stamp) };
 }
 
@@ -221,7 +221,7 @@ pub(super) unsafe fn make_node(new: Block, old: Option<Block>, stamp: u64) {
 pub(super) unsafe fn stamp_of(node: Block) -> u64 {
     // SAFETY: the stamp lies in the node.
     let place = unsafe { node.as_ptr().add(STAMP_OFFSET) };
-    // SAFETY: the block is aligned to 64 bytes, and so the stamp to 8; the caller promises that
+    // SAFETY: the block is aligned to 8 bytes, and so is the stamp; the caller promises that
     // nobody writes it.
     unsafe { place.cast::<u64>().read() }
 }

@@ -106,6 +106,9 @@
 #![warn(missing_docs)]
 #![warn(clippy::unwrap_used)]
 
+#[cfg(not(all(target_endian = "little", target_pointer_width = "64")))]
+compile_error!("tickbase needs a little-endian machine with addresses of 64 bits");
+
 // Generated code says `::tickbase`, also in the examples and tests of this crate itself.
 extern crate self as tickbase;
 

@@ -1,22 +1,10 @@
 //! Records of typed and dynamic tables, as structs, values and bytes.
 
-use harness::{Account, Airport, Gate, State, airport};
+use harness::{Account, Airport, Gate, State, airport, table_definition};
 use tickbase::{
-    Database, Error, FieldDefinition, Id, Name, RecordCodec, RecordId, SchemaError,
-    TableDefinition, Text, TransactionError, Value,
+    Database, Error, FieldDefinition, Id, Name, RecordCodec, RecordId, SchemaError, Text,
+    TransactionError, Value,
 };
-
-fn table(name: &str, fields: &[(&str, &str)]) -> TableDefinition {
-    TableDefinition {
-        name: Name::new(name).unwrap(),
-        fields: fields
-            .iter()
-            .map(|(name, type_id)| FieldDefinition::new(Name::new(name).unwrap(), *type_id))
-            .collect(),
-        relations: Vec::new(),
-        documentation: String::new(),
-    }
-}
 
 fn id(number: u64) -> RecordId {
     RecordId::new(number).unwrap()
@@ -29,7 +17,7 @@ fn a_struct_and_a_table_made_at_run_time_have_the_same_bytes() {
         .table::<Gate>()
         .in_memory()
         .unwrap();
-    let twin = table(
+    let twin = table_definition(
         "twin",
         &[
             ("airport", "id<airport>"),
@@ -155,8 +143,11 @@ fn a_write_through_a_reference_leaves_the_padding_zero() {
 #[test]
 fn a_record_that_does_not_fit_is_refused_and_leaves_the_table_as_it_was() {
     let db = Database::builder().in_memory().unwrap();
-    db.create_table(&table("gate", &[("open", "bool"), ("number", "u32")]))
-        .unwrap();
+    db.create_table(&table_definition(
+        "gate",
+        &[("open", "bool"), ("number", "u32")],
+    ))
+    .unwrap();
     let gates = db.table("gate").unwrap();
     let good = Value::object([("open", Value::Bool(true)), ("number", 7_u32.into())]);
     let first = gates.create_record(&good).unwrap();
@@ -250,8 +241,11 @@ fn deleted_records_are_skipped_and_their_ids_are_not_used_again() {
 #[test]
 fn fields_are_added_and_removed_while_records_keep_their_ids_and_values() {
     let db = Database::builder().in_memory().unwrap();
-    db.create_table(&table("gate", &[("level", "u8"), ("number", "u32")]))
-        .unwrap();
+    db.create_table(&table_definition(
+        "gate",
+        &[("level", "u8"), ("number", "u32")],
+    ))
+    .unwrap();
     let gates = db.table("gate").unwrap();
     for number in 1..=100_u32 {
         let fields = Value::object([("level", Value::from(3_u8)), ("number", number.into())]);

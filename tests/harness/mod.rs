@@ -5,7 +5,7 @@ mod random;
 pub mod served;
 
 pub use random::{Random, for_each_seed};
-use tickbase::{FieldType, Id, Text, table};
+use tickbase::{FieldDefinition, FieldType, Id, Name, TableDefinition, Text, table};
 
 /// A table that others refer to.
 #[table]
@@ -56,5 +56,19 @@ pub fn airport(code: &str) -> Airport {
     Airport {
         code: Text::new(code).expect("four letters"),
         latitude: 33.64,
+    }
+}
+
+/// A table made at run time, of these fields: name and type id of each.
+pub fn table_definition(name: &str, fields: &[(&str, &str)]) -> TableDefinition {
+    let name_of = |name| Name::new(name).expect("a valid name");
+    TableDefinition {
+        name: name_of(name),
+        fields: fields
+            .iter()
+            .map(|(name, type_id)| FieldDefinition::new(name_of(name), *type_id))
+            .collect(),
+        relations: Vec::new(),
+        documentation: String::new(),
     }
 }

@@ -2,25 +2,13 @@
 
 use std::{sync::mpsc::channel, time::Duration};
 
-use harness::Account;
+use harness::{Account, table_definition};
 use tickbase::{
     Answer, Config, Error, FieldDefinition, Name, QueueError, RecordId, RecordInput, Request,
-    SchemaError, TableDefinition, TransactionError, Value,
+    SchemaError, TransactionError, Value,
 };
 
 use crate::world::{World, call, create_account, words, world};
-
-fn table(name: &str, fields: &[(&str, &str)]) -> TableDefinition {
-    TableDefinition {
-        name: Name::new(name).unwrap(),
-        fields: fields
-            .iter()
-            .map(|(name, type_id)| FieldDefinition::new(Name::new(name).unwrap(), *type_id))
-            .collect(),
-        relations: Vec::new(),
-        documentation: String::new(),
-    }
-}
 
 fn create(table: &str, fields: Value) -> Request {
     Request::CreateRecord {
@@ -38,7 +26,7 @@ fn schema_changes_come_before_data_changes_of_the_same_tick() {
     let mut world = world();
     let fields = Value::object([("level", Value::from(3_u8)), ("number", 7_u32.into())]);
     world.submit(create("lounge", fields)).unwrap();
-    let lounge = table("lounge", &[("level", "u8")]);
+    let lounge = table_definition("lounge", &[("level", "u8")]);
     world.submit(Request::CreateTable(lounge)).unwrap();
     let number = FieldDefinition::new(Name::new("number").unwrap(), "u32");
     let add = Request::AddFields {

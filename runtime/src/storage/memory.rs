@@ -19,7 +19,7 @@ use std::{
 
 use super::StorageError;
 
-/// A cache line: what blocks are aligned to, so that two cores never write one line.
+/// A cache line: where pages start, so that two cores that write two pages never write one line.
 pub(super) const LINE_BYTES: usize = 64;
 
 /// Bits of an address: what systems give a program unless it asks for more. The tree keeps marks in

@@ -183,7 +183,7 @@ impl RequestsPhase<'_> {
                 tx.delete_record(&table, id)?;
                 Ok(Answer::Done)
             }),
-            Request::Call { .. } => Ok(Answer::Done),
+            Request::Call { .. } => unreachable!("calls go to the procedures phase"),
         }
     }
 

@@ -1,6 +1,6 @@
 //! Tables by name inside a transaction, records as values and as bytes.
 
-use super::{StagingBuffer, TransactionError, TransactionHandle};
+use super::{TransactionError, TransactionHandle};
 use crate::{
     schema::{FieldFault, FieldMask, Name, RecordId, TableSchema, Value},
     storage::TableView,
@@ -32,10 +32,7 @@ impl TransactionHandle {
         fields: &Value,
     ) -> Result<RecordId, TransactionError> {
         let slot = self.slot_of(table)?;
-        let record = {
-            let schema = self.schema_of(slot, table)?;
-            record_from_value(schema, fields)?
-        };
+        let record = record_from_value(self.schema_of(slot, table)?, fields)?;
         self.insert_bytes(slot, table, &record)
     }
 
@@ -84,19 +81,16 @@ impl TransactionHandle {
         let slot = self.slot_of(table)?;
         let (staging, base) = self.staging(slot).ok_or_else(|| missing(table))?;
         let schema = base.schema();
-        let patch = |staging: &mut StagingBuffer| {
-            staging.stage_update(id, |bytes| {
-                let mut record = bytes.get().to_vec();
-                match schema.layout.patch(fields, &mut record) {
-                    Ok(mask) => {
-                        bytes.set(&record);
-                        (mask, Ok(()))
-                    }
-                    Err(faults) => (FieldMask::NONE, Err(invalid(&schema.name, faults))),
+        let patched = staging.stage_update(id, |bytes| {
+            let mut record = bytes.get().to_vec();
+            match schema.layout.patch(fields, &mut record) {
+                Ok(mask) => {
+                    bytes.set(&record);
+                    (mask, Ok(()))
                 }
-            })
-        };
-        let patched = patch(staging);
+                Err(faults) => (FieldMask::NONE, Err(invalid(&schema.name, faults))),
+            }
+        });
         patched.inspect_err(|error| self.note_missing(slot, error))?
     }
 

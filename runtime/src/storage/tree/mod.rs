@@ -10,6 +10,7 @@
 //!   without changing an id. A `live` bit is always also a `present` one.
 //! - Bytes of a slot whose `live` bit is set are a valid record of the table.
 
+mod difference;
 mod node;
 mod pass;
 mod staged;

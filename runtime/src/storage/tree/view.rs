@@ -43,6 +43,10 @@ impl Tree {
 }
 
 impl<'s> TreeView<'s> {
+    pub(super) fn tree(&self) -> Tree {
+        self.tree
+    }
+
     pub(crate) fn geometry(&self) -> Geometry {
         self.tree.geometry
     }

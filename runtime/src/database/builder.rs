@@ -141,6 +141,7 @@ impl DatabaseBuilder {
                 config,
                 clock,
                 persistence,
+                schema_changes: Arc::default(),
             }),
         })
     }

@@ -57,6 +57,25 @@ impl TableLoader {
         Ok(())
     }
 
+    /// Puts a record in the place of the one of this id, where there is one, else adds it. Its bytes
+    /// were checked against the layout.
+    pub(crate) fn put(&mut self, id: RecordId, record: &[u8]) -> Result<(), StorageError> {
+        if let Some(mut bytes) = self.staged.update(id)? {
+            bytes.set(record);
+            return Ok(());
+        }
+        self.staged.insert(id)?.copy_from_slice(record);
+        self.records += 1;
+        self.last_id = self.last_id.max(id.get());
+        Ok(())
+    }
+
+    /// Takes a record out, where it is there.
+    pub(crate) fn remove(&mut self, id: RecordId) -> Result<(), StorageError> {
+        self.records -= u64::from(self.staged.remove(id)?);
+        Ok(())
+    }
+
     /// The table, in which the next id comes behind `last_id` and behind every record.
     pub(crate) fn finish(self, last_id: u64) -> LoadedTable {
         let Self {

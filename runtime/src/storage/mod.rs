@@ -36,7 +36,7 @@ pub(crate) use cast::{
 pub use change::Change;
 pub(crate) use change::ChangeList;
 pub use error::StorageError;
-pub(crate) use index::{DuplicateKey, Indexes};
+pub(crate) use index::{DuplicateKey, IndexUpdate, Indexes};
 pub(crate) use loader::{LoadedTable, TableLoader};
 pub(crate) use memory::MemoryAccount;
 pub(crate) use parallel::{replace_records, write_records};

@@ -11,6 +11,7 @@
 //!   client.
 //! - Every request that was taken gets exactly one reply.
 
+mod builder;
 mod procedures;
 mod queue;
 mod request;

@@ -7,8 +7,8 @@ use crate::{
     database::Persisted,
     procedure::{Outcome, shielded},
     schema::{
-        FieldDefinition, RecordId, Relation, RelationDefinition, TableDefinition, TableSchema,
-        Value,
+        FieldDefinition, FieldsChange, RecordId, Relation, RelationDefinition, TableDefinition,
+        TableSchema, Value,
     },
 };
 
@@ -96,6 +96,15 @@ impl Request {
                 | Self::CreateRelation(_)
                 | Self::DropRelation { .. }
         )
+    }
+
+    /// The table and the change, where this changes the fields of one; else the request itself.
+    pub(super) fn into_fields_change(self) -> Result<(String, FieldsChange), Self> {
+        match self {
+            Self::AddFields { table, fields } => Ok((table, FieldsChange::Add(fields))),
+            Self::RemoveField { table, field } => Ok((table, FieldsChange::Remove(field))),
+            other => Err(other),
+        }
     }
 
     /// Its kind, as metrics name it.

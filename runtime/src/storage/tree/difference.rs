@@ -255,13 +255,13 @@ mod tests {
         let store = store();
         // 64 slots in a page and 16 pages in a leaf: a hundred leaves, which take a second level.
         commit(&store, |staged| {
-            (1..=102_400).for_each(|n| insert(staged, n, n))
+            (1..=102_400).for_each(|n| insert(staged, n, n));
         });
         let before = store.snapshot();
         assert_eq!(caught_up(&before, &before).1, 0);
         commit(&store, |staged| set(staged, 5_000, 1));
         commit(&store, |staged| {
-            assert!(staged.remove(RecordId::new(90_000).unwrap()).unwrap())
+            assert!(staged.remove(RecordId::new(90_000).unwrap()).unwrap());
         });
         let after = store.snapshot();
         let (state, leaves) = caught_up(&before, &after);

@@ -1,0 +1,209 @@
+//! The thread on which large tables get other fields, so that no tick waits for it.
+//!
+//! The tick hands it changes that are too large for a tick, and takes them back when little is left
+//! to do. One is copied at a time, in the order in which they came. There are never more than one
+//! for each table, so what waits here has a bound.
+
+use std::{
+    collections::VecDeque,
+    fmt,
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::JoinHandle,
+};
+
+use super::request::ReplyTo;
+use crate::{
+    Error,
+    database::{FieldsBuild, flatten},
+    procedure::shielded,
+    storage::Store,
+};
+
+/// A change of fields under way, and who asked for it.
+pub(super) struct Job {
+    pub(super) build: Box<FieldsBuild>,
+    /// The kind of the request, as metrics name it.
+    pub(super) kind: &'static str,
+    pub(super) reply: ReplyTo,
+}
+
+/// A change that the tick takes back.
+pub(super) enum Ended {
+    /// It is to be swapped in.
+    Ready(Job),
+    /// It is to be answered; nothing of it is left.
+    Failed {
+        kind: &'static str,
+        reply: ReplyTo,
+        error: Error,
+    },
+}
+
+/// The way to the thread. It starts with the first change.
+pub(super) struct Builder {
+    shared: Arc<Shared>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+struct Shared {
+    store: Arc<Store>,
+    state: Mutex<State>,
+    /// Told when there is something to do.
+    more: Condvar,
+    stopped: AtomicBool,
+}
+
+#[derive(Default)]
+struct State {
+    waiting: VecDeque<Job>,
+    ended: Vec<Ended>,
+    /// What is to be dropped here, where nobody waits for it.
+    remains: Vec<FieldsBuild>,
+}
+
+impl Job {
+    /// Drops what was made, and keeps who is to be told.
+    fn fail(self, error: Error) -> Ended {
+        let Self { kind, reply, .. } = self;
+        Ended::Failed { kind, reply, error }
+    }
+}
+
+impl Builder {
+    pub(super) fn new(store: Arc<Store>) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                store,
+                state: Mutex::default(),
+                more: Condvar::new(),
+                stopped: AtomicBool::new(false),
+            }),
+            thread: Mutex::default(),
+        }
+    }
+
+    /// Hands a change over to be copied.
+    pub(super) fn submit(&self, job: Job) {
+        let started = self.start();
+        let mut state = self.shared.lock();
+        match started {
+            Ok(()) => state.waiting.push_back(job),
+            Err(error) => state.ended.push(job.fail(error)),
+        }
+        self.shared.more.notify_all();
+    }
+
+    /// Takes the changes that are ready to be swapped in, or that failed.
+    pub(super) fn take_ended(&self) -> Vec<Ended> {
+        std::mem::take(&mut self.shared.lock().ended)
+    }
+
+    /// Drops what is left of a change on the thread.
+    pub(super) fn dispose(&self, remains: Box<FieldsBuild>) {
+        self.shared.lock().remains.push(*remains);
+        self.shared.more.notify_all();
+    }
+
+    /// Ends the thread, and gives back who waits for what will not be done any more.
+    pub(super) fn stop(&self) -> Vec<ReplyTo> {
+        {
+            // Under the lock, so that the thread does not miss it on its way to waiting.
+            let _state = self.shared.lock();
+            self.shared.stopped.store(true, Ordering::Release);
+            self.shared.more.notify_all();
+        }
+        let thread = self.lock_thread().take();
+        if thread.is_some_and(|thread| thread.join().is_err()) {
+            tracing::error!("the thread that changes fields panicked");
+        }
+        let State { waiting, ended, .. } = std::mem::take(&mut *self.shared.lock());
+        let waiting = waiting.into_iter().map(|job| job.reply);
+        let ended = ended.into_iter().map(|ended| match ended {
+            Ended::Ready(job) => job.reply,
+            Ended::Failed { reply, .. } => reply,
+        });
+        waiting.chain(ended).collect()
+    }
+
+    fn start(&self) -> Result<(), Error> {
+        let mut thread = self.lock_thread();
+        if thread.is_none() {
+            let shared = Arc::clone(&self.shared);
+            let named = std::thread::Builder::new().name("tickbase-fields".to_owned());
+            let spawned = named.spawn(move || shared.run());
+            *thread = Some(spawned.map_err(|error| Error::Config {
+                setting: "thread that changes fields",
+                reason: format!("the system starts no thread: {error}"),
+            })?);
+        }
+        Ok(())
+    }
+
+    fn lock_thread(&self) -> MutexGuard<'_, Option<JoinHandle<()>>> {
+        self.thread.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Shared {
+    fn run(&self) {
+        while self.wait() {
+            self.work();
+        }
+    }
+
+    /// Waits until there is something to do; false where there will be nothing any more.
+    fn wait(&self) -> bool {
+        let mut state = self.lock();
+        loop {
+            if self.is_stopped() {
+                return false;
+            }
+            if !state.waiting.is_empty() || !state.remains.is_empty() {
+                return true;
+            }
+            let waited = self.more.wait(state);
+            state = waited.unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Drops what is to be dropped, and copies for the change that is next.
+    fn work(&self) {
+        let remains = std::mem::take(&mut self.lock().remains);
+        drop(remains);
+        let Some(mut job) = self.lock().waiting.pop_front() else {
+            return;
+        };
+        let mut advanced = Ok(false);
+        let copying = || advanced = job.build.advance(&self.store, &|| !self.is_stopped());
+        if let Err(message) = shielded(copying) {
+            // Who waits for the reply learns that there will be none.
+            tracing::error!(message, kind = job.kind, "a change of fields panicked");
+            return;
+        }
+        match advanced {
+            Ok(true) => self.lock().ended.push(Ended::Ready(job)),
+            Ok(false) => self.lock().waiting.push_front(job),
+            Err(error) => {
+                let failed = job.fail(flatten(error));
+                self.lock().ended.push(failed);
+            }
+        }
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::Acquire)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder").finish_non_exhaustive()
+    }
+}

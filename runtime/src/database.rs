@@ -3,6 +3,8 @@
 mod builder;
 mod persist;
 mod schema;
+#[cfg(test)]
+mod schema_change_tests;
 mod schema_changes;
 mod table;
 

@@ -141,7 +141,11 @@ impl FieldsBuild {
     }
 
     /// Copies what the current version has and the one copied last has not.
-    fn round(&mut self, store: &Store, go_on: &dyn Fn() -> bool) -> Result<bool, TransactionError> {
+    pub(super) fn round(
+        &mut self,
+        store: &Store,
+        go_on: &dyn Fn() -> bool,
+    ) -> Result<bool, TransactionError> {
         let Some(Place { changes, under_way }) = &self.place else {
             return Ok(false);
         };

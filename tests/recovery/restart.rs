@@ -193,6 +193,55 @@ fn a_schema_change_is_on_disk_before_it_is_answered() {
 }
 
 #[test]
+fn fields_of_a_large_table_are_on_disk_with_its_records_before_they_are_answered() {
+    let folder = tempfile::tempdir().unwrap();
+    let served = Served::run(lazy().open(&folder).unwrap());
+    let client = served.client;
+    client.create_table("gate", &[("level", "u8"), ("number", "u32")]);
+    let db = served.handle().database().clone();
+    db.transact(|tx| {
+        for number in 1..=20_000_u32 {
+            let gate = Value::object([("level", Value::from(1_u8)), ("number", number.into())]);
+            tx.create_record("gate", &gate)?;
+        }
+        Ok(())
+    })
+    .unwrap();
+    // What a crash would leave at this moment.
+    let left = || {
+        let copy = tempfile::tempdir().unwrap();
+        fs::create_dir(copy.path().join("data")).unwrap();
+        fs::copy(
+            folder.path().join("schema.json"),
+            copy.path().join("schema.json"),
+        )
+        .unwrap();
+        let file = crate::data_file(folder.path(), "gate");
+        let name = file.file_name().unwrap();
+        fs::copy(&file, copy.path().join("data").join(name)).unwrap();
+        let db = lazy().open(&copy).unwrap();
+        let gate = db.table("gate").unwrap();
+        let last = gate.read_value(tickbase::RecordId::new(20_000).unwrap());
+        (
+            db.snapshot().table_by_name("gate").unwrap().len(),
+            last.unwrap(),
+        )
+    };
+    let width = json!({"name": "width", "type": "f64", "default": 2.5});
+    let added = client.post("/tables/gate/fields", &width).expect(201);
+    assert_eq!(added.header("tickbase-durability"), Some("disk"));
+    let (records, last) = left();
+    assert_eq!((records, last.get("width")), (20_000, Some(&2.5.into())));
+    client.delete("/tables/gate/fields/level").expect(204);
+    let (records, last) = left();
+    assert_eq!((records, last.get("level")), (20_000, None));
+    assert_eq!(
+        last.get("number").map(Value::describe).as_deref(),
+        Some("20000")
+    );
+}
+
+#[test]
 fn a_stop_flushes_everything_and_answers_who_waits() {
     let folder = tempfile::tempdir().unwrap();
     let served = Served::run(lazy().open(&folder).unwrap());

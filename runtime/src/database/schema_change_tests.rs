@@ -236,6 +236,22 @@ fn much_that_changed_since_is_copied_before_anybody_has_to_wait() {
 }
 
 #[test]
+fn a_change_that_is_told_to_stop_leaves_nothing_behind() {
+    let db = items(Config::default(), RECORDS);
+    let before = (state(&db), db.memory_bytes());
+    let mut build = begin(&db, width());
+    let leaves = std::cell::Cell::new(0);
+    let go_on = || leaves.replace(leaves.get() + 1) < 2;
+    assert!(!build.advance(db.store(), &go_on).unwrap());
+    assert_eq!(leaves.get(), 3);
+    assert!(db.memory_bytes() > before.1);
+    drop(build);
+    assert_eq!((state(&db), db.memory_bytes()), before);
+    db.add_fields("item", &[field("more", "option<u8>")])
+        .unwrap();
+}
+
+#[test]
 fn a_second_change_of_the_same_table_is_refused_and_others_are_not() {
     let db = items(Config::default(), RECORDS);
     let other = TableDefinition {
@@ -483,14 +499,13 @@ fn nothing_that_is_written_while_fields_change_is_lost() {
             last_code: RECORDS,
             db: db.clone(),
         };
-        let mut versions = 1;
-        for change in 0..4 {
-            let change = match change {
-                0 => width(),
-                1 => FieldsChange::Remove("level".to_owned()),
-                2 => FieldsChange::Add(vec![field("level", "option<u8>")]),
-                _ => FieldsChange::Remove("width".to_owned()),
-            };
+        let changes = [
+            width(),
+            FieldsChange::Remove("level".to_owned()),
+            FieldsChange::Add(vec![field("level", "option<u8>")]),
+            FieldsChange::Remove("width".to_owned()),
+        ];
+        for (version, change) in (1..).zip(changes) {
             (0..writer.below(3)).for_each(|_| writer.write());
             let mut build = begin(&db, change);
             let mut held = Vec::new();
@@ -503,15 +518,14 @@ fn nothing_that_is_written_while_fields_change_is_lost() {
                 if writer.below(9) == 0 {
                     db.compact_table("item").unwrap();
                 }
-                held.push((db.snapshot(), writer.state.len() as u64, versions));
+                held.push((db.snapshot(), writer.state.len() as u64));
                 if swap(&db, &mut build).unwrap().is_some() {
                     break;
                 }
             }
-            versions += 1;
             assert_eq!(state(&db), writer.state, "seed {seed}");
             check_index(&db);
-            for (snapshot, records, version) in held {
+            for (snapshot, records) in held {
                 let table = snapshot.table_by_name("item").unwrap();
                 assert_eq!(
                     (table.len(), table.schema().schema_version),

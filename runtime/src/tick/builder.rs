@@ -46,6 +46,9 @@ pub(super) enum Ended {
 pub(super) struct Builder {
     shared: Arc<Shared>,
     thread: Mutex<Option<JoinHandle<()>>>,
+    /// Whether a test does the work of the thread.
+    #[cfg(test)]
+    held: AtomicBool,
 }
 
 struct Shared {
@@ -82,7 +85,21 @@ impl Builder {
                 stopped: AtomicBool::new(false),
             }),
             thread: Mutex::default(),
+            #[cfg(test)]
+            held: AtomicBool::new(false),
         }
+    }
+
+    /// Leaves all work to [`work`](Self::work).
+    #[cfg(test)]
+    pub(super) fn hold(&self) {
+        self.held.store(true, Ordering::Relaxed);
+    }
+
+    /// Does what the thread does for one change.
+    #[cfg(test)]
+    pub(super) fn work(&self) {
+        self.shared.work();
     }
 
     /// Hands a change over to be copied.
@@ -129,6 +146,10 @@ impl Builder {
     }
 
     fn start(&self) -> Result<(), Error> {
+        #[cfg(test)]
+        if self.held.load(Ordering::Relaxed) {
+            return Ok(());
+        }
         let mut thread = self.lock_thread();
         if thread.is_none() {
             let shared = Arc::clone(&self.shared);

@@ -12,6 +12,8 @@
 //! - Every request that was taken gets exactly one reply.
 
 mod builder;
+#[cfg(test)]
+mod builder_tests;
 mod procedures;
 mod queue;
 mod request;

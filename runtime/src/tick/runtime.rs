@@ -274,6 +274,11 @@ impl RuntimeHandle {
         reading
     }
 
+    #[cfg(test)]
+    pub(super) fn builder(&self) -> &Builder {
+        &self.shared.builder
+    }
+
     /// What the last ticks did, oldest first.
     pub fn last_ticks(&self, count: usize) -> Vec<TickRecord> {
         self.shared.timeline.last(count)

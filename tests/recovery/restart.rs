@@ -115,12 +115,7 @@ fn schema(client: Client) -> Json {
 
 fn note() -> TableDefinition {
     let stars = FieldDefinition::new(Name::new("stars").unwrap(), "u8");
-    TableDefinition {
-        name: Name::new("note").unwrap(),
-        fields: vec![stars],
-        relations: Vec::new(),
-        documentation: String::new(),
-    }
+    TableDefinition::new(Name::new("note").unwrap(), vec![stars])
 }
 
 #[test]

@@ -14,12 +14,7 @@ use tickbase::{
 
 fn notes() -> TableDefinition {
     let stars = FieldDefinition::new(Name::new("stars").unwrap(), "u8");
-    TableDefinition {
-        name: Name::new("note").unwrap(),
-        fields: vec![stars],
-        relations: Vec::new(),
-        documentation: String::new(),
-    }
+    TableDefinition::new(Name::new("note").unwrap(), vec![stars])
 }
 
 fn add_note() -> Request {

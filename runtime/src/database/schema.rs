@@ -54,6 +54,17 @@ impl Database {
         self.change_schema(|draft| self.drop_relation_in(draft, name_or_id))
     }
 
+    /// Gives a table that was made at run time another limit of its memory; none is what
+    /// [`Config::table_memory_limit_bytes`](crate::Config::table_memory_limit_bytes) says. A table
+    /// that is above it already keeps its records, and takes no more.
+    pub fn set_table_memory_limit(
+        &self,
+        table: &str,
+        memory_limit_bytes: Option<u64>,
+    ) -> Result<Arc<TableSchema>> {
+        self.change_schema(|draft| self.set_memory_limit_in(draft, table, memory_limit_bytes))
+    }
+
     /// Gives back the memory of pages of which every record is deleted.
     pub fn compact_table(&self, table: &str) -> Result<()> {
         self.change_schema(|draft| schema_change::compact(draft, self.store().account(), table))
@@ -96,6 +107,17 @@ impl Database {
         self.schema_changes().start(draft, account, table, change)
     }
 
+    /// Gives a table in a draft, which will be published, another limit of its memory.
+    pub(crate) fn set_memory_limit_in(
+        &self,
+        draft: &mut Draft,
+        table: &str,
+        memory_limit_bytes: Option<u64>,
+    ) -> Result<Arc<TableSchema>, TransactionError> {
+        self.refuse_while_under_way(draft, table)?;
+        schema_change::set_memory_limit(draft, table, memory_limit_bytes)
+    }
+
     /// Adds a relation to a draft.
     pub(crate) fn create_relation_in(
         &self,
@@ -124,7 +146,7 @@ impl Database {
         &self.inner.schema_changes
     }
 
-    /// The indexes of a table hang on the relations of its fields, and are being built anew.
+    /// What is being built holds the limit of the table, and indexes by the relations of its fields.
     fn refuse_while_under_way(&self, draft: &Draft, table: &str) -> Result<(), TransactionError> {
         match draft.snapshot().catalog().table(table) {
             Some(table) => Ok(self.schema_changes().refuse_while_under_way(table)?),

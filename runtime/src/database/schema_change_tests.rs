@@ -52,12 +52,7 @@ fn items(config: Config, records: u64) -> Database {
         unique: true,
         ..field("code", "u64")
     };
-    let definition = TableDefinition {
-        name: name("item"),
-        fields: vec![level, code, field("weight", "u32")],
-        relations: Vec::new(),
-        documentation: String::new(),
-    };
+    let definition = TableDefinition::new(name("item"), vec![level, code, field("weight", "u32")]);
     db.create_table(&definition).unwrap();
     db.transact(|tx| {
         for code in 1..=records {
@@ -254,12 +249,7 @@ fn a_change_that_is_told_to_stop_leaves_nothing_behind() {
 #[test]
 fn a_second_change_of_the_same_table_is_refused_and_others_are_not() {
     let db = items(Config::default(), RECORDS);
-    let other = TableDefinition {
-        name: name("shelf"),
-        fields: vec![field("item", "id<item>")],
-        relations: Vec::new(),
-        documentation: String::new(),
-    };
+    let other = TableDefinition::new(name("shelf"), vec![field("item", "id<item>")]);
     db.create_table(&other).unwrap();
     let build = begin(&db, width());
     let refused = |error: Error| {
@@ -301,12 +291,7 @@ fn dropping_the_table_ends_the_change_of_its_fields() {
         }
         db.drop_table("item").unwrap();
         // A table of the same name is another one.
-        let again = TableDefinition {
-            name: name("item"),
-            fields: vec![field("size", "u8")],
-            relations: Vec::new(),
-            documentation: String::new(),
-        };
+        let again = TableDefinition::new(name("item"), vec![field("size", "u8")]);
         db.create_table(&again).unwrap();
         let dropped = SchemaError::TableDropped {
             table: name("item"),

@@ -14,6 +14,11 @@ pub(crate) enum FieldsChange {
 }
 
 impl FieldsChange {
+    /// Whether records become no larger by it.
+    pub(crate) fn makes_room(&self) -> bool {
+        matches!(self, Self::Remove(_))
+    }
+
     /// Changes the fields in a catalog, and gives what the table is then.
     pub(crate) fn apply(
         &self,
@@ -80,16 +85,12 @@ mod tests {
     #[test]
     fn records_keep_the_fields_that_stay_and_take_the_defaults_of_new_ones() {
         let mut catalog = Catalog::default();
-        let definition = TableDefinition {
-            name: name("gate"),
-            fields: vec![
-                field("level", "u8"),
-                field("number", "u32"),
-                field("open", "bool"),
-            ],
-            relations: Vec::new(),
-            documentation: String::new(),
-        };
+        let fields = vec![
+            field("level", "u8"),
+            field("number", "u32"),
+            field("open", "bool"),
+        ];
+        let definition = TableDefinition::new(name("gate"), fields);
         let before = catalog.create_table(&definition).unwrap();
         let record = Value::object([
             ("level", Value::from(3_u8)),

@@ -159,6 +159,9 @@ impl From<StorageError> for Problem {
             StorageError::MemoryLimit { .. } | StorageError::OutOfMemory { .. } => {
                 (StatusCode::INSUFFICIENT_STORAGE, "storage-full")
             }
+            StorageError::TableMemoryLimit { .. } => {
+                (StatusCode::INSUFFICIENT_STORAGE, "table-full")
+            }
             StorageError::IdOutOfRange { .. } => {
                 (StatusCode::INSUFFICIENT_STORAGE, "ids-exhausted")
             }

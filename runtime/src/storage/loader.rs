@@ -5,8 +5,7 @@
 use std::{fmt, sync::Arc};
 
 use super::{
-    StagedTree, StorageError,
-    memory::MemoryAccount,
+    MemoryAccount, StagedTree, StorageError,
     table::{TableMemory, TableShared},
     tree::{Geometry, Leaf, Page, Tree},
 };
@@ -31,10 +30,12 @@ pub(crate) struct LoadedTable {
 }
 
 impl TableLoader {
-    /// A loader whose memory counts in this account.
-    pub(crate) fn with_account(schema: Arc<TableSchema>, account: &Arc<MemoryAccount>) -> Self {
+    /// A loader whose memory counts in this account, and that the table's limit does not stop: for
+    /// records that are there already, and must stay so.
+    pub(crate) fn beyond_limit(schema: Arc<TableSchema>, account: &Arc<MemoryAccount>) -> Self {
         let geometry = Geometry::new(schema.record_size());
-        let memory = Arc::new(TableMemory::new(geometry, account));
+        let account = MemoryAccount::of_table(account, &schema);
+        let memory = Arc::new(TableMemory::new(geometry, &account));
         // SAFETY: the tree is empty.
         let staged = unsafe { StagedTree::new(Tree::empty(geometry), Arc::clone(&memory), 0) };
         Self {
@@ -44,6 +45,13 @@ impl TableLoader {
             records: 0,
             last_id: 0,
         }
+    }
+
+    /// A loader whose memory counts in this account, and that the table's limit stops.
+    pub(crate) fn with_account(schema: Arc<TableSchema>, account: &Arc<MemoryAccount>) -> Self {
+        let loader = Self::beyond_limit(schema, account);
+        loader.memory.account.enforce_limit_of(&loader.schema);
+        loader
     }
 
     /// Adds a record. Its bytes were checked against the layout, and ids only go up.
@@ -107,7 +115,9 @@ impl LoadedTable {
         pages.flat_map(Page::records)
     }
 
+    /// What the versions of the table will share. From here on its limit holds.
     pub(super) fn shared(&self) -> Arc<TableShared> {
+        self.memory.account.enforce_limit_of(&self.schema);
         Arc::new(TableShared::new(Arc::clone(&self.memory), self.last_id))
     }
 }

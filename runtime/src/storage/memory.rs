@@ -11,13 +11,10 @@ use std::{
     alloc::{Layout, alloc, dealloc},
     fmt,
     ptr::NonNull,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError},
 };
 
-use super::StorageError;
+use super::{MemoryAccount, StorageError, account};
 
 /// A cache line: where pages start, so that two cores that write two pages never write one line.
 pub(super) const LINE_BYTES: usize = 64;
@@ -31,44 +28,6 @@ const HUGE_BYTES: usize = 2 * 1024 * 1024;
 
 /// The least blocks in a chunk.
 const CHUNK_BLOCKS_MIN: usize = 16;
-
-/// What the tables of one database use, and may use.
-#[derive(Debug)]
-pub(crate) struct MemoryAccount {
-    used_bytes: AtomicU64,
-    limit_bytes: u64,
-}
-
-impl MemoryAccount {
-    pub(crate) fn new(limit_bytes: u64) -> Self {
-        Self {
-            used_bytes: AtomicU64::new(0),
-            limit_bytes,
-        }
-    }
-
-    /// Bytes in all chunks.
-    pub(crate) fn used_bytes(&self) -> u64 {
-        self.used_bytes.load(Ordering::Relaxed)
-    }
-
-    fn reserve(&self, bytes: usize) -> Result<(), StorageError> {
-        let more = bytes as u64;
-        let used_bytes = self.used_bytes.fetch_add(more, Ordering::Relaxed);
-        if used_bytes.saturating_add(more) > self.limit_bytes {
-            self.used_bytes.fetch_sub(more, Ordering::Relaxed);
-            return Err(StorageError::MemoryLimit {
-                used_bytes,
-                limit_bytes: self.limit_bytes,
-            });
-        }
-        Ok(())
-    }
-
-    fn release(&self, bytes: usize) {
-        self.used_bytes.fetch_sub(bytes as u64, Ordering::Relaxed);
-    }
-}
 
 /// One block. Copying it copies the address, not who may use it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -248,7 +207,11 @@ impl Arena {
             false => (wanted, LINE_BYTES),
         };
         let layout = Layout::from_size_align(bytes, align).map_err(|_| too_large)?;
-        self.account.reserve(bytes)?;
+        let purpose = match self.purpose {
+            Purpose::Pages => account::Purpose::Records,
+            Purpose::Nodes => account::Purpose::Nodes,
+        };
+        self.account.reserve(bytes, purpose)?;
         // SAFETY: the layout is not empty, since a chunk has at least one block.
         let start = unsafe { alloc(layout) };
         let Some(start) = NonNull::new(start) else {

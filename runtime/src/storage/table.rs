@@ -17,6 +17,7 @@ use crate::schema::{RecordId, TableSchema};
 pub(crate) struct TableMemory {
     pub(super) pages: Arena,
     pub(super) nodes: Arena,
+    pub(super) account: Arc<MemoryAccount>,
 }
 
 impl TableMemory {
@@ -24,6 +25,7 @@ impl TableMemory {
         Self {
             pages: Arena::new(geometry.page_bytes(), Purpose::Pages, Arc::clone(account)),
             nodes: Arena::new(NODE_BYTES, Purpose::Nodes, Arc::clone(account)),
+            account: Arc::clone(account),
         }
     }
 
@@ -102,7 +104,9 @@ impl TableVersion {
         account: &Arc<MemoryAccount>,
     ) -> Self {
         let geometry = Geometry::new(schema.record_size());
-        let memory = Arc::new(TableMemory::new(geometry, account));
+        let account = MemoryAccount::of_table(account, &schema);
+        account.enforce_limit_of(&schema);
+        let memory = Arc::new(TableMemory::new(geometry, &account));
         Self {
             schema,
             shared: Arc::new(TableShared::new(memory, 0)),
@@ -121,6 +125,16 @@ impl TableVersion {
     /// Bytes of all chunks of the table's memory.
     pub(crate) fn memory_bytes(&self) -> usize {
         self.shared.memory.pages.bytes() + self.shared.memory.nodes.bytes()
+    }
+
+    /// Lets the table take what this schema says, in all its versions.
+    pub(crate) fn enforce_limit_of(&self, schema: &TableSchema) {
+        self.shared.memory.account.enforce_limit_of(schema);
+    }
+
+    /// Bytes that it may take, where there is a limit.
+    pub(crate) fn memory_limit_bytes(&self) -> Option<u64> {
+        self.shared.memory.account.limit_bytes()
     }
 
     /// Records that there is room for before memory grows.

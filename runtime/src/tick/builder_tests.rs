@@ -26,12 +26,10 @@ fn still(config: Config) -> Runtime {
     let builder = Database::builder().config(config).clock(clock);
     let db = builder.in_memory().unwrap();
     for table in ["item", "shelf"] {
-        let definition = TableDefinition {
-            name: name(table),
-            fields: vec![FieldDefinition::new(name("weight"), "u64")],
-            relations: Vec::new(),
-            documentation: String::new(),
-        };
+        let definition = TableDefinition::new(
+            name(table),
+            vec![FieldDefinition::new(name("weight"), "u64")],
+        );
         db.create_table(&definition).unwrap();
     }
     db.transact(|tx| {

@@ -36,6 +36,13 @@ pub enum Request {
         /// The field's name.
         field: String,
     },
+    /// Give a table another limit of its memory.
+    LimitTable {
+        /// Its name.
+        table: String,
+        /// Bytes that it may use; none where the database says.
+        memory_limit_bytes: Option<u64>,
+    },
     /// Add a relation.
     CreateRelation(RelationDefinition),
     /// Drop a relation.
@@ -93,6 +100,7 @@ impl Request {
                 | Self::DropTable { .. }
                 | Self::AddFields { .. }
                 | Self::RemoveField { .. }
+                | Self::LimitTable { .. }
                 | Self::CreateRelation(_)
                 | Self::DropRelation { .. }
         )
@@ -114,6 +122,7 @@ impl Request {
             Self::DropTable { .. } => "drop_table",
             Self::AddFields { .. } => "add_fields",
             Self::RemoveField { .. } => "remove_field",
+            Self::LimitTable { .. } => "limit_table",
             Self::CreateRelation(_) => "create_relation",
             Self::DropRelation { .. } => "drop_relation",
             Self::CreateRecord { .. } => "create_record",

@@ -219,6 +219,14 @@ impl<'r> RequestsPhase<'r> {
                 let dropped = self.database.drop_table_in(draft, &table);
                 dropped.map(|()| Answer::Done)
             }
+            Request::LimitTable {
+                table,
+                memory_limit_bytes,
+            } => {
+                let limit = memory_limit_bytes;
+                let limited = self.database.set_memory_limit_in(draft, &table, limit);
+                limited.map(Answer::Table)
+            }
             Request::CreateRelation(definition) => {
                 let made = self.database.create_relation_in(draft, &definition);
                 made.map(Answer::Relation)
@@ -319,9 +327,10 @@ impl<'r> RequestsPhase<'r> {
 
 fn schema_change_of(request: &Request) -> Option<SchemaChange> {
     match request {
-        Request::CreateTable(_) | Request::DropTable { .. } | Request::DropRelation { .. } => {
-            Some(SchemaChange::Tables)
-        }
+        Request::CreateTable(_)
+        | Request::DropTable { .. }
+        | Request::LimitTable { .. }
+        | Request::DropRelation { .. } => Some(SchemaChange::Tables),
         request if request.is_schema_change() => Some(SchemaChange::Records),
         _ => None,
     }

@@ -73,7 +73,7 @@ impl Rebuild {
         let relations = catalog.relations_of(&schema).clone();
         Ok(Self {
             records: LayoutChange::between(&former.layout, &schema.layout),
-            loader: TableLoader::with_account(Arc::clone(&schema), account),
+            loader: loader_of(&change, &schema, account),
             indexes: Indexes::of(&schema, &relations),
             account: Arc::clone(account),
             change,
@@ -140,7 +140,7 @@ impl Rebuild {
             return Err(self.changed());
         }
         let last_id = self.table_in(&current)?.version.shared.last_id();
-        let nothing = TableLoader::with_account(Arc::clone(&schema), &self.account);
+        let nothing = loader_of(&self.change, &schema, &self.account);
         let mut loaded = std::mem::replace(&mut self.loader, nothing).finish(last_id);
         loaded.schema = Arc::clone(&schema);
         draft.set_loaded(loaded, std::mem::take(&mut self.indexes));
@@ -158,7 +158,7 @@ impl Rebuild {
         let older = base.as_ref().and_then(|base| older_of(table, base));
         if base.is_some() && older.is_none() {
             // All of its records were put into other memory, as by compaction: nothing is shared.
-            self.loader = TableLoader::with_account(Arc::clone(&self.schema), &self.account);
+            self.loader = loader_of(&self.change, &self.schema, &self.account);
             self.indexes = Indexes::of(&self.schema, &self.relations);
         }
         let leaves = table
@@ -229,6 +229,18 @@ impl Rebuild {
         TransactionError::SchemaChanged {
             table: self.former.name.clone(),
         }
+    }
+}
+
+/// Where the records go. What makes room is not refused where there is none.
+fn loader_of(
+    change: &FieldsChange,
+    schema: &Arc<TableSchema>,
+    account: &Arc<MemoryAccount>,
+) -> TableLoader {
+    match change.makes_room() {
+        true => TableLoader::beyond_limit(Arc::clone(schema), account),
+        false => TableLoader::with_account(Arc::clone(schema), account),
     }
 }
 

@@ -57,6 +57,22 @@ pub(crate) fn drop_table(
     Ok(schema)
 }
 
+/// Gives a table another limit of its memory, or that of the database.
+pub(crate) fn set_memory_limit(
+    draft: &mut Draft,
+    table: &str,
+    memory_limit_bytes: Option<u64>,
+) -> Result<Arc<TableSchema>, TransactionError> {
+    let current = draft.snapshot();
+    let mut catalog = current.catalog().clone();
+    let schema = catalog.set_memory_limit(table, memory_limit_bytes)?;
+    let former = existing(&current, table)?.version;
+    former.enforce_limit_of(&schema);
+    draft.set_schema(former, Arc::clone(&schema), Arc::clone(&former.indexes));
+    draft.set_catalog(catalog);
+    Ok(schema)
+}
+
 /// Adds a relation, where all records that are there keep it.
 pub(crate) fn create_relation(
     draft: &mut Draft,
@@ -96,7 +112,7 @@ pub(crate) fn compact(
 ) -> Result<(), TransactionError> {
     let current = draft.snapshot();
     let now = existing(&current, table)?;
-    let mut loader = TableLoader::with_account(Arc::clone(&now.version.schema), account);
+    let mut loader = TableLoader::beyond_limit(Arc::clone(&now.version.schema), account);
     for (id, record) in now.records() {
         loader.push(id, record)?;
     }

@@ -1,0 +1,222 @@
+//! What tables use of the machine's memory, and how much they may.
+//!
+//! Each table has an account of its own, and all of them count in that of the database. Memory is
+//! counted where it is taken from the system and given back to it, not block by block.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+use super::StorageError;
+use crate::schema::{Name, TableSchema};
+
+/// The part of its limit that an account may go beyond for nodes: deletes take some before they
+/// give anything back, and without them nobody could make room.
+const NODES_BEYOND_LIMIT: u64 = 16;
+
+/// What memory is taken for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// What records are written to.
+    Records,
+    /// What leads to them.
+    Nodes,
+}
+
+/// What one table, or all tables of a database, use and may use.
+#[derive(Debug)]
+pub(crate) struct MemoryAccount {
+    used_bytes: AtomicU64,
+    limit_bytes: AtomicU64,
+    of: Owner,
+}
+
+#[derive(Debug)]
+enum Owner {
+    Database {
+        /// What a table may use that does not say.
+        table_limit_bytes: Option<u64>,
+    },
+    Table {
+        name: Name,
+        database: Arc<MemoryAccount>,
+    },
+}
+
+impl MemoryAccount {
+    /// The account of a database.
+    pub(crate) fn new(limit_bytes: u64) -> Self {
+        Self::with_table_limit(limit_bytes, None)
+    }
+
+    /// The account of a database whose tables may use so much each, where they do not say.
+    pub(crate) fn with_table_limit(limit_bytes: u64, table_limit_bytes: Option<u64>) -> Self {
+        Self {
+            used_bytes: AtomicU64::new(0),
+            limit_bytes: AtomicU64::new(limit_bytes),
+            of: Owner::Database { table_limit_bytes },
+        }
+    }
+
+    /// The account of a table in that of its database, without a limit of its own.
+    pub(super) fn of_table(database: &Arc<Self>, table: &TableSchema) -> Arc<Self> {
+        Arc::new(Self {
+            used_bytes: AtomicU64::new(0),
+            limit_bytes: AtomicU64::new(u64::MAX),
+            of: Owner::Table {
+                name: table.name.clone(),
+                database: Arc::clone(database),
+            },
+        })
+    }
+
+    /// From here on the table may use what its schema says, or its database. What it uses already
+    /// stays its own.
+    pub(super) fn enforce_limit_of(&self, table: &TableSchema) {
+        if let Owner::Table { database, .. } = &self.of {
+            let limit_bytes = table.memory_limit_bytes.or(database.table_limit_bytes());
+            let limit_bytes = limit_bytes.unwrap_or(u64::MAX);
+            self.limit_bytes.store(limit_bytes, Ordering::Relaxed);
+        }
+    }
+
+    /// Bytes that were taken and not given back.
+    pub(crate) fn used_bytes(&self) -> u64 {
+        self.used_bytes.load(Ordering::Relaxed)
+    }
+
+    /// Bytes that may be used, where there is a limit.
+    pub(crate) fn limit_bytes(&self) -> Option<u64> {
+        let limit_bytes = self.limit_bytes.load(Ordering::Relaxed);
+        (limit_bytes != u64::MAX).then_some(limit_bytes)
+    }
+
+    /// Counts bytes before they are taken, unless that is beyond a limit.
+    pub(super) fn reserve(&self, bytes: usize, purpose: Purpose) -> Result<(), StorageError> {
+        let more = bytes as u64;
+        let limit_bytes = self.limit_bytes.load(Ordering::Relaxed);
+        let allowed = match purpose {
+            Purpose::Records => limit_bytes,
+            Purpose::Nodes => limit_bytes.saturating_add(limit_bytes / NODES_BEYOND_LIMIT),
+        };
+        let used_bytes = self.used_bytes.fetch_add(more, Ordering::Relaxed);
+        let reserved = match used_bytes.saturating_add(more) > allowed {
+            true => Err(self.refuse(used_bytes, limit_bytes)),
+            false => match &self.of {
+                Owner::Table { database, .. } => database.reserve(bytes, purpose),
+                Owner::Database { .. } => Ok(()),
+            },
+        };
+        if reserved.is_err() {
+            self.used_bytes.fetch_sub(more, Ordering::Relaxed);
+        }
+        reserved
+    }
+
+    /// Counts bytes that were given back.
+    pub(super) fn release(&self, bytes: usize) {
+        self.used_bytes.fetch_sub(bytes as u64, Ordering::Relaxed);
+        if let Owner::Table { database, .. } = &self.of {
+            database.release(bytes);
+        }
+    }
+
+    fn table_limit_bytes(&self) -> Option<u64> {
+        match self.of {
+            Owner::Database { table_limit_bytes } => table_limit_bytes,
+            Owner::Table { .. } => None,
+        }
+    }
+
+    fn refuse(&self, used_bytes: u64, limit_bytes: u64) -> StorageError {
+        match &self.of {
+            Owner::Database { .. } => StorageError::MemoryLimit {
+                used_bytes,
+                limit_bytes,
+            },
+            Owner::Table { name, .. } => StorageError::TableMemoryLimit {
+                table: name.clone(),
+                used_bytes,
+                limit_bytes,
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema::{Catalog, FieldDefinition, TableDefinition};
+
+    fn schema(memory_limit_bytes: Option<u64>) -> Arc<TableSchema> {
+        let name = |name| Name::new(name).unwrap();
+        let definition = TableDefinition {
+            memory_limit_bytes,
+            ..TableDefinition::new(
+                name("item"),
+                vec![FieldDefinition::new(name("value"), "u64")],
+            )
+        };
+        Catalog::default().create_table(&definition).unwrap()
+    }
+
+    #[test]
+    fn a_refused_table_leaves_both_accounts_as_they_were() {
+        let database = Arc::new(MemoryAccount::with_table_limit(300_000, Some(200_000)));
+        let limited = schema(Some(100_000));
+        let (one, two) = (
+            MemoryAccount::of_table(&database, &limited),
+            MemoryAccount::of_table(&database, &limited),
+        );
+        one.enforce_limit_of(&limited);
+        two.enforce_limit_of(&schema(None));
+        assert_eq!(
+            (one.limit_bytes(), two.limit_bytes()),
+            (Some(100_000), Some(200_000))
+        );
+        one.reserve(90_000, Purpose::Records).unwrap();
+        for _ in 0..1_000 {
+            let refused = one.reserve(10_001, Purpose::Records).unwrap_err();
+            let expected = "table `item` uses 90000 of 100000 bytes: delete records and compact it, \
+                            or raise its memory limit";
+            assert_eq!(refused.to_string(), expected);
+        }
+        two.reserve(200_000, Purpose::Records).unwrap();
+        let refused = one.reserve(10_000, Purpose::Records).unwrap();
+        assert_eq!(
+            (one.used_bytes(), database.used_bytes(), refused),
+            (100_000, 300_000, ())
+        );
+        // What leads to records may go a little beyond both.
+        one.reserve(6_000, Purpose::Nodes).unwrap();
+        one.reserve(1_000, Purpose::Nodes).unwrap_err();
+        two.release(150_000);
+        for _ in 0..1_000 {
+            two.reserve(200_000, Purpose::Records).unwrap_err();
+        }
+        assert_eq!(
+            (one.used_bytes(), two.used_bytes(), database.used_bytes()),
+            (106_000, 50_000, 156_000)
+        );
+    }
+
+    #[test]
+    fn a_database_at_its_limit_refuses_its_tables_in_its_own_name() {
+        let database = Arc::new(MemoryAccount::new(100_000));
+        let table = MemoryAccount::of_table(&database, &schema(None));
+        table.reserve(100_000, Purpose::Records).unwrap();
+        for _ in 0..1_000 {
+            let refused = table.reserve(1, Purpose::Records).unwrap_err();
+            let full = StorageError::MemoryLimit {
+                used_bytes: 100_000,
+                limit_bytes: 100_000,
+            };
+            assert_eq!(refused, full);
+        }
+        assert_eq!(
+            (table.used_bytes(), database.used_bytes()),
+            (100_000, 100_000)
+        );
+    }
+}

@@ -1,5 +1,6 @@
 //! The database in process: records, transactions, relations and the schema.
 
+mod memory_limits;
 mod records;
 mod relations;
 mod schema_changes;

@@ -251,6 +251,77 @@ fn a_stop_flushes_everything_and_answers_who_waits() {
 }
 
 #[test]
+fn a_table_above_its_limit_opens_readable_and_can_be_made_smaller() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = |limit: Option<u64>| {
+        let builder = lazy().table::<Account>();
+        match limit {
+            Some(limit) => builder.table_memory_limit::<Account>(limit),
+            None => builder,
+        }
+        .open(&folder)
+        .unwrap()
+    };
+    let add = |db: &Database, count: i64| {
+        db.transact(|tx| {
+            (0..count).try_for_each(|balance| tx.insert(Account { balance }).map(|_| ()))?;
+            Ok(())
+        })
+    };
+    let db = open(None);
+    add(&db, 100_000).unwrap();
+    let limited = TableDefinition {
+        memory_limit_bytes: Some(1 << 20),
+        ..note()
+    };
+    db.create_table(&limited).unwrap();
+    tickbase::Runtime::new(db).stop().unwrap();
+
+    let db = open(Some(1 << 18));
+    let snapshot = db.snapshot();
+    let accounts = snapshot.table::<Account>();
+    assert_eq!(
+        (accounts.len(), accounts.iter().count()),
+        (100_000, 100_000)
+    );
+    assert_eq!(accounts.as_bytes().memory_limit_bytes(), Some(1 << 18));
+    assert!(accounts.as_bytes().memory_bytes() > 1 << 19);
+    let notes = snapshot.table_by_name("note").unwrap();
+    assert_eq!(
+        notes.memory_limit_bytes(),
+        Some(1 << 20),
+        "it is in schema.json"
+    );
+    drop(snapshot);
+    let error = add(&db, 100_000).unwrap_err().to_string();
+    assert!(error.contains("table `account` uses"), "{error}");
+    db.transact(|tx| {
+        for number in 1..=99_000 {
+            tx.delete(tickbase::Id::<Account>::from_u64(number).unwrap())?;
+        }
+        Ok(())
+    })
+    .unwrap();
+    db.compact_table("account").unwrap();
+    add(&db, 1_000).unwrap();
+    tickbase::Runtime::new(db).stop().unwrap();
+
+    // What the program says counts, not what it said before.
+    let db = open(None);
+    let snapshot = db.snapshot();
+    let accounts = snapshot.table::<Account>();
+    assert_eq!(accounts.len(), 2_000);
+    assert_eq!(accounts.as_bytes().memory_limit_bytes(), None);
+    db.set_table_memory_limit("note", None).unwrap();
+    db.flush().unwrap();
+    drop((snapshot, db));
+    let db = open(None);
+    let notes = db.snapshot();
+    let notes = notes.table_by_name("note").unwrap();
+    assert_eq!(notes.memory_limit_bytes(), None);
+}
+
+#[test]
 fn other_programs_read_the_records_where_schema_json_says() {
     let folder = tempfile::tempdir().unwrap();
     let served = Served::run(lazy().open(&folder).unwrap());

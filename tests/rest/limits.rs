@@ -175,6 +175,89 @@ fn who_waits_for_a_change_of_a_table_that_is_dropped_or_too_large_is_told() {
 }
 
 #[test]
+fn a_table_at_its_limit_is_answered_507_until_it_may_take_more() {
+    let served = Served::start(Database::builder().table::<harness::Account>());
+    let client = served.client;
+    let body = json!({
+        "fields": [{"name": "label", "type": "text<1000>"}],
+        "memory_limit_bytes": 100_000,
+    });
+    client.post("/tables/note", &body).expect(201);
+    client.post("/tables/note", &body).expect(200);
+    assert_eq!(
+        client.get_json("/tables/note")["memory_limit_bytes"],
+        100_000
+    );
+    let note = json!({"label": "x"});
+    let add = || client.post("/tables/note/records", &note);
+    let mut kept = 0;
+    let refused = loop {
+        let response = add();
+        if response.status != 201 {
+            break response;
+        }
+        kept += 1;
+    };
+    let problem = refused.refused(507, "table-full");
+    let detail = problem["detail"].as_str().unwrap();
+    for part in [
+        "table `note` uses",
+        "of 100000 bytes",
+        "raise its memory limit",
+    ] {
+        assert!(detail.contains(part), "{detail}");
+    }
+    assert!(kept >= 60, "{kept} records of 1,002 bytes in 100,000");
+    let table = client.get_json("/tables/note");
+    assert_eq!(table["records"], kept);
+    assert!(
+        table["memory_bytes"].as_u64().unwrap() <= 110_000,
+        "{table}"
+    );
+    for _ in 0..20 {
+        add().refused(507, "table-full");
+    }
+    assert_eq!(client.get_json("/tables/note"), table);
+    assert_eq!(client.record("note", 1)["label"], "x");
+    client.delete("/tables/note/records/1").expect(204);
+
+    let limit = |limit: serde_json::Value| {
+        let body = json!({"memory_limit_bytes": limit});
+        client.json("PATCH", "/tables/note", &body)
+    };
+    limit(json!(200_000)).expect(204);
+    add().expect(201);
+    assert_eq!(
+        client.get_json("/tables/note")["memory_limit_bytes"],
+        200_000
+    );
+    limit(json!(null)).expect(204);
+    assert!(client.get_json("/tables/note")["memory_limit_bytes"].is_null());
+    client.json("PATCH", "/tables/note", &json!({})).expect(204);
+    client
+        .post("/tables/note", &body)
+        .refused(409, "table-exists");
+    for wrong in [json!(-1), json!(1.5), json!("1 GB"), json!(true)] {
+        limit(wrong).refused(422, "invalid-schema");
+    }
+    limit(json!(65_535)).refused(422, "invalid-schema");
+    let body = json!({"memory_limit_bytes": 100_000});
+    client
+        .json("PATCH", "/tables/account", &body)
+        .refused(403, "table-is-compiled");
+    client
+        .json("PATCH", "/tables/nowhere", &body)
+        .refused(404, "table-not-found");
+    client
+        .json("PATCH", "/tables/nowhere", &json!({}))
+        .refused(404, "table-not-found");
+    let body = json!({"memory_limit": 100_000});
+    client
+        .json("PATCH", "/tables/note", &body)
+        .refused(422, "invalid-schema");
+}
+
+#[test]
 fn a_tick_changes_the_schema_before_the_records_however_they_came() {
     let mut served = still(ServerLimits::default());
     let record = ask(&served, |client| {

@@ -114,11 +114,9 @@ impl DatabaseBuilder {
 
     fn build(self, disk: Option<Arc<RealDisk>>) -> Result<Database> {
         self.config.check()?;
-        let (limit_bytes, of_table) = (
-            self.config.memory_limit_bytes,
-            self.config.table_memory_limit_bytes,
-        );
-        let account = Arc::new(MemoryAccount::with_table_limit(limit_bytes, of_table));
+        let account = MemoryAccount::new(self.config.memory_limit_bytes)
+            .with_table_limit(self.config.table_memory_limit_bytes);
+        let account = Arc::new(account);
         let mut types = TypeRegistry::default();
         for (name, definition) in self.types {
             types.register_type(&name, definition)?;

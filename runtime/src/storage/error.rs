@@ -49,3 +49,13 @@ pub enum StorageError {
         id: RecordId,
     },
 }
+
+impl StorageError {
+    /// Whether a limit of memory stands in the way.
+    pub(super) fn is_limit(&self) -> bool {
+        matches!(
+            self,
+            Self::MemoryLimit { .. } | Self::TableMemoryLimit { .. }
+        )
+    }
+}

@@ -79,6 +79,19 @@ struct State {
     bytes: usize,
 }
 
+impl State {
+    /// What is left of the newest chunk becomes free like any other block.
+    fn put_fresh_back(&mut self, block_bytes: usize) {
+        while let Some(fresh) = self.fresh.take() {
+            for index in 0..fresh.left {
+                // SAFETY: `left` blocks of the chunk start at `next`.
+                let block = unsafe { fresh.next.0.add(index * block_bytes) };
+                self.free.push(Block(block));
+            }
+        }
+    }
+}
+
 struct Fresh {
     next: Block,
     left: usize,
@@ -180,7 +193,7 @@ impl Arena {
                 Purpose::Nodes => state.bytes / 16,
             };
             let blocks = more.min(HUGE_BYTES) / self.block_bytes;
-            self.add_chunk(state, blocks.max(CHUNK_BLOCKS_MIN))?;
+            self.add_largest_chunk(state, blocks.max(CHUNK_BLOCKS_MIN))?;
         }
         let fresh = state.fresh.as_mut().expect("a chunk was just added");
         let block = fresh.next;
@@ -193,6 +206,50 @@ impl Arena {
             fresh.next = Block(next);
         }
         Ok(block)
+    }
+
+    /// Adds so many blocks or, near a limit, as many as it allows, which is one at least.
+    fn add_largest_chunk(&self, state: &mut State, blocks: usize) -> Result<(), StorageError> {
+        let mut blocks = blocks;
+        loop {
+            match self.add_chunk(state, blocks) {
+                Err(error) if error.is_limit() && blocks > 1 => blocks /= 2,
+                result => return result,
+            }
+        }
+    }
+
+    /// Gives the chunks back to the system of which every block is free.
+    pub(super) fn trim(&self) {
+        let mut state = self.lock();
+        let state = &mut *state;
+        state.put_fresh_back(self.block_bytes);
+        state.free.sort_unstable();
+        let (bytes, before) = (self.block_bytes, state.chunks.len());
+        let State { free, chunks, .. } = state;
+        let mut freed = 0;
+        chunks.retain(|chunk| {
+            let inside = |block: &Block| {
+                let start = chunk.start.0.addr().get();
+                (start..start + chunk.layout.size()).contains(&block.0.addr().get())
+            };
+            let first = free.partition_point(|block| block.0 < chunk.start.0);
+            let inside = free[first..]
+                .iter()
+                .take_while(|block| inside(block))
+                .count();
+            if inside < chunk.layout.size() / bytes {
+                return true;
+            }
+            free.drain(first..first + inside);
+            freed += chunk.layout.size();
+            // SAFETY: it was allocated with this layout, and none of its blocks is handed out.
+            unsafe { dealloc(chunk.start.as_ptr(), chunk.layout) };
+            false
+        });
+        debug_assert!(freed > 0 || chunks.len() == before);
+        state.bytes -= freed;
+        self.account.release(freed);
     }
 
     fn add_chunk(&self, state: &mut State, blocks: usize) -> Result<(), StorageError> {
@@ -234,14 +291,7 @@ impl Arena {
             layout,
         });
         state.bytes += bytes;
-        // What was left of the former chunk is free like any other block.
-        while let Some(fresh) = state.fresh.take() {
-            for index in 0..fresh.left {
-                // SAFETY: `left` blocks of the former chunk start at `next`.
-                let block = unsafe { fresh.next.0.add(index * self.block_bytes) };
-                state.free.push(Block(block));
-            }
-        }
+        state.put_fresh_back(self.block_bytes);
         state.fresh = Some(Fresh {
             next: Block(start),
             left: bytes / self.block_bytes,

@@ -39,6 +39,15 @@ impl TableMemory {
         };
         self.pages.give_back(of(Side::Page));
         self.nodes.give_back(of(Side::Node));
+        self.trim_if_refused();
+    }
+
+    /// Gives back to the system what a refused change took before it was refused.
+    pub(super) fn trim_if_refused(&self) {
+        if self.account.take_refused() {
+            self.pages.trim();
+            self.nodes.trim();
+        }
     }
 }
 

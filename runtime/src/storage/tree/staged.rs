@@ -332,6 +332,7 @@ impl Drop for StagedTree {
         }
         self.memory.pages.give_back(pages.into_iter());
         self.memory.nodes.give_back(nodes.into_iter());
+        self.memory.trim_if_refused();
     }
 }
 

@@ -95,7 +95,7 @@ impl Writer {
 fn readers_and_writers_go_on_while_the_fields_of_a_large_table_come_and_go() {
     let db = purses(PURSES);
     let seed = 7;
-    println!("seed {seed}");
+    eprintln!("seed {seed}");
     let changing = AtomicBool::new(true);
     let writer = |number: u64| Writer {
         db: db.clone(),

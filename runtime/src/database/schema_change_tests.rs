@@ -477,6 +477,7 @@ impl Writer {
 #[test]
 fn nothing_that_is_written_while_fields_change_is_lost() {
     for seed in 1..=25_u64 {
+        eprintln!("seed {seed}");
         let db = items(Config::default(), RECORDS);
         let mut writer = Writer {
             random: seed.wrapping_mul(0x9E37_79B9_7F4A_7C15),

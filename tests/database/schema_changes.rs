@@ -1,167 +1,20 @@
 //! Fields that come and go while others read and write.
 
-use std::{
-    collections::BTreeMap,
-    sync::atomic::{AtomicBool, Ordering},
+use harness::{
+    Account, for_each_seed,
+    purses::{COINS, PURSES, change_fields_under_load, field, purses},
 };
-
-use harness::{Account, Random, table_definition};
-use tickbase::{
-    Database, Error, FieldDefinition, Name, RecordId, SchemaError, Snapshot, TransactionError,
-    Value,
-};
-
-const PURSES: u64 = 8_000;
-const COINS: u64 = 100;
+use tickbase::{Error, RecordId, SchemaError, TransactionError, Value};
 
 fn id(number: u64) -> RecordId {
     RecordId::new(number).unwrap()
 }
 
-fn field(name: &str, type_id: &str, default: impl Into<Value>) -> FieldDefinition {
-    FieldDefinition {
-        default: Some(default.into()),
-        ..FieldDefinition::new(Name::new(name).unwrap(), type_id)
-    }
-}
-
-fn purse(coins: u64) -> Value {
-    Value::object([("coins", coins)])
-}
-
-/// A database with a table of so many purses.
-fn purses(count: u64) -> Database {
-    let db = Database::builder().table::<Account>().in_memory().unwrap();
-    let definition = table_definition("purse", &[("owner", "option<u8>"), ("coins", "u64")]);
-    db.create_table(&definition).unwrap();
-    db.transact(|tx| {
-        (0..count).try_for_each(|_| tx.create_record("purse", &purse(COINS)).map(|_| ()))?;
-        Ok(())
-    })
-    .unwrap();
-    db
-}
-
-/// How many purses a snapshot has, and how many coins are in them.
-fn counted(snapshot: &Snapshot) -> (u64, u64) {
-    let table = snapshot.table_by_name("purse").unwrap();
-    let (_, coins) = table.schema().layout.field("coins").unwrap();
-    let (mut count, mut sum) = (0, 0);
-    for (_, record) in table.records() {
-        count += 1;
-        sum += u64::from_le_bytes(coins.bytes(record).try_into().unwrap());
-    }
-    assert_eq!(count, table.len());
-    (count, sum)
-}
-
-/// A writer of its own purses, which knows what is in each.
-struct Writer {
-    db: Database,
-    random: Random,
-    own: BTreeMap<u64, u64>,
-}
-
-impl Writer {
-    fn pick(&mut self) -> u64 {
-        let place = usize::try_from(self.random.below(self.own.len() as u64)).unwrap();
-        *self.own.keys().nth(place).unwrap()
-    }
-
-    /// Moves a coin from one purse to another, or all of a purse into a new one in its place.
-    fn write(&mut self) {
-        let (from, to) = (self.pick(), self.pick());
-        let (in_from, in_to) = (self.own[&from], self.own[&to]);
-        if self.random.below(10) == 0 {
-            let made = self.db.transact(|tx| {
-                tx.delete_record("purse", id(from))?;
-                Ok(tx.create_record("purse", &purse(in_from))?)
-            });
-            self.own.remove(&from);
-            assert!(self.own.insert(made.unwrap().get(), in_from).is_none());
-        } else if from != to && in_from > 0 {
-            let moved = self.db.transact(|tx| {
-                tx.partial_update("purse", id(from), &purse(in_from - 1))?;
-                tx.partial_update("purse", id(to), &purse(in_to + 1))?;
-                Ok(())
-            });
-            moved.unwrap();
-            self.own.extend([(from, in_from - 1), (to, in_to + 1)]);
-        }
-    }
-}
-
 #[test]
 fn readers_and_writers_go_on_while_the_fields_of_a_large_table_come_and_go() {
-    let db = purses(PURSES);
-    let seed = 7;
-    eprintln!("seed {seed}");
-    let changing = AtomicBool::new(true);
-    let writer = |number: u64| Writer {
-        db: db.clone(),
-        random: Random::new(seed + number),
-        own: (1..=PURSES)
-            .filter(|id| id % 2 == number)
-            .map(|id| (id, COINS))
-            .collect(),
-    };
-    let written = std::thread::scope(|scope| {
-        let writers = [writer(0), writer(1)].map(|mut writer| {
-            let changing = &changing;
-            scope.spawn(move || {
-                let mut written = 0;
-                while changing.load(Ordering::Relaxed) || written < 200 {
-                    writer.write();
-                    written += 1;
-                }
-                writer.own
-            })
-        });
-        let reader = scope.spawn(|| {
-            let mut last = 0;
-            while changing.load(Ordering::Relaxed) {
-                let snapshot = db.snapshot();
-                assert_eq!(counted(&snapshot), (PURSES, PURSES * COINS));
-                let schema_version = snapshot
-                    .table_by_name("purse")
-                    .unwrap()
-                    .schema()
-                    .schema_version;
-                assert!(schema_version >= last);
-                last = schema_version;
-            }
-            last
-        });
-        let held = db.snapshot();
-        for round in 0..4_u64 {
-            db.add_fields("purse", &[field("colour", "u32", round)])
-                .unwrap();
-            db.add_fields(
-                "purse",
-                &[field("label", "text<20>", "x"), field("old", "bool", true)],
-            )
-            .unwrap();
-            for field in ["colour", "label", "old"] {
-                db.remove_field("purse", field).unwrap();
-            }
-        }
-        db.remove_field("purse", "owner").unwrap();
-        changing.store(false, Ordering::Relaxed);
-        assert!(reader.join().unwrap() <= 22);
-        assert_eq!(counted(&held), (PURSES, PURSES * COINS));
-        writers.map(|writer| writer.join().unwrap())
+    for_each_seed(7..9, |seed| {
+        assert_eq!(change_fields_under_load(seed, 20), 20);
     });
-    let snapshot = db.snapshot();
-    let table = snapshot.table_by_name("purse").unwrap();
-    assert_eq!(
-        (table.schema().schema_version, table.schema().record_size()),
-        (22, 8)
-    );
-    let found = table
-        .records()
-        .map(|(id, record)| (id.get(), u64::from_le_bytes(record.try_into().unwrap())));
-    let expected: BTreeMap<u64, u64> = written.into_iter().flatten().collect();
-    assert_eq!(found.collect::<BTreeMap<_, _>>(), expected, "seed {seed}");
 }
 
 #[test]

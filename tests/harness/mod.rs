@@ -1,6 +1,7 @@
 //! What several test programs share: tables, a step-by-step database, a client.
 
 pub mod client;
+pub mod purses;
 mod random;
 pub mod served;
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::{
     Database, flatten,
-    schema_changes::{SchemaChanges, Started},
+    schema_changes::{FieldsBuild, SchemaChanges, Started},
 };
 use crate::{
     Result,
@@ -65,7 +65,7 @@ impl Database {
         self.change_schema(|draft| self.set_memory_limit_in(draft, table, memory_limit_bytes))
     }
 
-    /// Gives back the memory of pages of which every record is deleted.
+    /// Gives back the memory of deleted records. Ids and their sequence stay, readers go on.
     pub fn compact_table(&self, table: &str) -> Result<()> {
         self.change_schema(|draft| schema_change::compact(draft, self.store().account(), table))
     }
@@ -157,11 +157,18 @@ impl Database {
     fn change_fields(&self, table: &str, change: FieldsChange) -> Result<Arc<TableSchema>> {
         refuse_nested()?;
         let started = self.change_schema(|draft| self.change_fields_in(draft, table, change))?;
-        let mut build = match started {
-            Started::Done(schema) => return Ok(schema),
-            Started::UnderWay(build) => build,
-        };
-        // The build is dropped behind the gate, when nobody waits any more.
+        match started {
+            Started::Done(schema) => Ok(schema),
+            Started::UnderWay(build) => {
+                let changed = self.drive(build);
+                // The former table, or what was made, is given back now, when nobody waits any more.
+                self.store().reclaim();
+                changed
+            }
+        }
+    }
+
+    fn drive(&self, mut build: Box<FieldsBuild>) -> Result<Arc<TableSchema>> {
         loop {
             build.advance(self.store(), &|| true).map_err(flatten)?;
             if let Some(schema) = self.change_schema(|draft| build.swap(draft))? {

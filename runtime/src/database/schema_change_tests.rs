@@ -236,9 +236,9 @@ fn a_change_that_is_told_to_stop_leaves_nothing_behind() {
     let before = (state(&db), db.memory_bytes());
     let mut build = begin(&db, width());
     let leaves = std::cell::Cell::new(0);
-    let go_on = || leaves.replace(leaves.get() + 1) < 2;
+    let go_on = || leaves.replace(leaves.get() + 1) < 1;
     assert!(!build.advance(db.store(), &go_on).unwrap());
-    assert_eq!(leaves.get(), 3);
+    assert_eq!(leaves.get(), 2);
     assert!(db.memory_bytes() > before.1);
     drop(build);
     assert_eq!((state(&db), db.memory_bytes()), before);

@@ -14,7 +14,7 @@ use std::{
 
 use crate::{
     schema::{FieldsChange, SchemaError, TableId, TableSchema},
-    storage::{Draft, MemoryAccount, Store},
+    storage::{Draft, MemoryAccount, Store, TableShared},
     transaction::{Copied, Rebuild, TransactionError},
 };
 
@@ -163,6 +163,11 @@ impl FieldsBuild {
             .into()),
             Copied::Stopped => Ok(false),
         }
+    }
+
+    /// Drops it but for what holds the memory of the table that it took the place of.
+    pub(crate) fn into_replaced(self) -> Option<Arc<TableShared>> {
+        self.rebuild.into_replaced()
     }
 
     fn is_ready(&self, store: &Store) -> Result<bool, TransactionError> {

@@ -11,9 +11,10 @@ use std::sync::{
 use super::StorageError;
 use crate::schema::{Name, TableSchema};
 
-/// The part of its limit by which a database may go beyond it for nodes: deletes take some before
-/// they give anything back, and without them nobody could make room.
-const NODES_BEYOND_LIMIT: u64 = 16;
+/// The part of its limit by which a database may go beyond it for nodes and for tables that make
+/// room, and a table for copies of pages. A delete takes some nodes, compaction another table, and an
+/// update a page, before they give as much back: without these nobody could make room.
+const BEYOND_LIMIT: u64 = 16;
 
 /// What memory is taken for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +45,8 @@ enum Owner {
     Table {
         name: Name,
         database: Arc<MemoryAccount>,
+        /// Whether it is to take the place of another table that is not smaller.
+        makes_room: AtomicBool,
     },
 }
 
@@ -68,7 +71,8 @@ impl MemoryAccount {
         }
     }
 
-    /// The account of a table in that of its database, without a limit of its own.
+    /// The account of a table in that of its database, without a limit of its own. Until one is
+    /// enforced, it counts as one that makes room for others when it is complete.
     pub(super) fn of_table(database: &Arc<Self>, table: &TableSchema) -> Arc<Self> {
         Arc::new(Self {
             used_bytes: AtomicU64::new(0),
@@ -77,6 +81,7 @@ impl MemoryAccount {
             of: Owner::Table {
                 name: table.name.clone(),
                 database: Arc::clone(database),
+                makes_room: AtomicBool::new(true),
             },
         })
     }
@@ -84,7 +89,13 @@ impl MemoryAccount {
     /// From here on the table may use what its schema says, or its database. What it uses already
     /// stays its own.
     pub(super) fn enforce_limit_of(&self, table: &TableSchema) {
-        if let Owner::Table { database, .. } = &self.of {
+        if let Owner::Table {
+            database,
+            makes_room,
+            ..
+        } = &self.of
+        {
+            makes_room.store(false, Ordering::Relaxed);
             let limit_bytes = table.memory_limit_bytes.or(database.table_limit_bytes());
             let limit_bytes = limit_bytes.unwrap_or(u64::MAX);
             self.limit_bytes.store(limit_bytes, Ordering::Relaxed);
@@ -107,17 +118,24 @@ impl MemoryAccount {
         let more = bytes as u64;
         let limit_bytes = self.limit_bytes.load(Ordering::Relaxed);
         let allowed = match (purpose, &self.of) {
-            (Purpose::Records, _) => limit_bytes,
             (Purpose::Nodes, Owner::Table { .. }) => u64::MAX,
-            (Purpose::Nodes, Owner::Database { .. }) => {
-                limit_bytes.saturating_add(limit_bytes / NODES_BEYOND_LIMIT)
+            (Purpose::Records, Owner::Database { .. }) => limit_bytes,
+            (Purpose::Records, Owner::Table { .. }) | (Purpose::Nodes, Owner::Database { .. }) => {
+                limit_bytes.saturating_add(limit_bytes / BEYOND_LIMIT)
             }
         };
         let used_bytes = self.used_bytes.fetch_add(more, Ordering::Relaxed);
         let reserved = match used_bytes.saturating_add(more) > allowed {
             true => Err(self.refuse(used_bytes, limit_bytes)),
             false => match &self.of {
-                Owner::Table { database, .. } => database.reserve(bytes, purpose),
+                Owner::Table {
+                    database,
+                    makes_room,
+                    ..
+                } => match makes_room.load(Ordering::Relaxed) {
+                    true => database.reserve(bytes, Purpose::Nodes),
+                    false => database.reserve(bytes, purpose),
+                },
                 Owner::Database { .. } => Ok(()),
             },
         };
@@ -126,6 +144,16 @@ impl MemoryAccount {
             self.refused.store(true, Ordering::Relaxed);
         }
         reserved
+    }
+
+    /// Refuses new records with which so many bytes would be used.
+    pub(super) fn admit(&self, used_bytes: usize) -> Result<(), StorageError> {
+        let limit_bytes = self.limit_bytes.load(Ordering::Relaxed);
+        if used_bytes as u64 <= limit_bytes {
+            return Ok(());
+        }
+        self.refused.store(true, Ordering::Relaxed);
+        Err(self.refuse(self.used_bytes(), limit_bytes))
     }
 
     /// Whether something was refused since the last call: what was taken before it, by a change
@@ -184,7 +212,7 @@ mod tests {
 
     #[test]
     fn a_refused_table_leaves_both_accounts_as_they_were() {
-        let database = Arc::new(MemoryAccount::new(300_000).with_table_limit(Some(200_000)));
+        let database = Arc::new(MemoryAccount::new(300_000).with_table_limit(Some(160_000)));
         let limited = schema(Some(100_000));
         let (one, two) = (
             MemoryAccount::of_table(&database, &limited),
@@ -192,40 +220,39 @@ mod tests {
         );
         one.enforce_limit_of(&limited);
         two.enforce_limit_of(&schema(None));
-        assert_eq!(
-            (one.limit_bytes(), two.limit_bytes()),
-            (Some(100_000), Some(200_000))
-        );
+        let limits = (one.limit_bytes(), two.limit_bytes());
+        assert_eq!(limits, (Some(100_000), Some(160_000)));
         one.reserve(90_000, Purpose::Records).unwrap();
+        assert!(!one.take_refused());
         for _ in 0..1_000 {
-            let refused = one.reserve(10_001, Purpose::Records).unwrap_err();
-            let expected = "table `item` uses 90000 of 100000 bytes: delete records and compact it, \
-                            or raise its memory limit";
+            one.admit(100_000).unwrap();
+            let refused = one.admit(100_001).unwrap_err();
+            let expected = "table `item` uses 90000 of 100000 bytes: delete records and compact \
+                            it, or raise its memory limit";
             assert_eq!(refused.to_string(), expected);
+            // Copies may go a little beyond it.
+            one.reserve(16_251, Purpose::Records).unwrap_err();
         }
-        two.reserve(200_000, Purpose::Records).unwrap();
-        one.reserve(10_000, Purpose::Records).unwrap();
-        assert_eq!(
-            (one.used_bytes(), database.used_bytes()),
-            (100_000, 300_000)
-        );
+        assert!(one.take_refused() && !one.take_refused());
+        one.reserve(16_250, Purpose::Records).unwrap();
+        two.reserve(170_000, Purpose::Records).unwrap();
+        let used = || (one.used_bytes(), two.used_bytes(), database.used_bytes());
+        assert_eq!(used(), (106_250, 170_000, 276_250));
         // What leads to records may go beyond both.
-        one.reserve(18_750, Purpose::Nodes).unwrap();
+        one.reserve(42_500, Purpose::Nodes).unwrap();
         one.reserve(1, Purpose::Nodes).unwrap_err();
         two.release(150_000);
         for _ in 0..1_000 {
             two.reserve(200_000, Purpose::Records).unwrap_err();
         }
-        assert_eq!(
-            (one.used_bytes(), two.used_bytes(), database.used_bytes()),
-            (118_750, 50_000, 168_750)
-        );
+        assert_eq!(used(), (148_750, 20_000, 168_750));
     }
 
     #[test]
     fn a_database_at_its_limit_refuses_its_tables_in_its_own_name() {
         let database = Arc::new(MemoryAccount::new(100_000));
         let table = MemoryAccount::of_table(&database, &schema(None));
+        table.enforce_limit_of(&schema(None));
         table.reserve(100_000, Purpose::Records).unwrap();
         for _ in 0..1_000 {
             let refused = table.reserve(1, Purpose::Records).unwrap_err();
@@ -239,5 +266,9 @@ mod tests {
             (table.used_bytes(), database.used_bytes()),
             (100_000, 100_000)
         );
+        // A table that makes room when it is complete may go a little beyond.
+        let smaller = MemoryAccount::of_table(&database, &schema(None));
+        smaller.reserve(6_250, Purpose::Records).unwrap();
+        smaller.reserve(1, Purpose::Records).unwrap_err();
     }
 }

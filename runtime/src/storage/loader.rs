@@ -2,11 +2,12 @@
 
 #![expect(unsafe_code, reason = "a staged tree is made of an empty one")]
 
-use std::{fmt, sync::Arc};
+use std::{fmt, ops::Range, sync::Arc};
 
 use super::{
     MemoryAccount, StagedTree, StorageError,
-    table::{TableMemory, TableShared},
+    table::TableShared,
+    table_memory::TableMemory,
     tree::{Geometry, Leaf, Page, Tree},
 };
 use crate::schema::{RecordId, TableSchema};
@@ -18,6 +19,18 @@ pub(crate) struct TableLoader {
     staged: StagedTree,
     records: u64,
     last_id: u64,
+    page: LoadedPage,
+    pack: bool,
+}
+
+/// The records of the page that is being filled.
+#[derive(Default)]
+struct LoadedPage {
+    first: u64,
+    live: u64,
+    fixed_parts: Vec<u8>,
+    tails: Vec<(RecordId, Range<usize>)>,
+    tail_bytes: Vec<u8>,
 }
 
 /// A table whose records are loaded and that is part of no snapshot yet.
@@ -30,10 +43,17 @@ pub(crate) struct LoadedTable {
 }
 
 impl TableLoader {
-    /// A loader whose memory counts in this account, and that the table's limit does not stop: for
-    /// records that are there already, and must stay so.
+    /// A loader whose memory counts in this account, and that the table's limit stops.
+    pub(crate) fn with_account(schema: Arc<TableSchema>, account: &Arc<MemoryAccount>) -> Self {
+        let loader = Self::beyond_limit(schema, account);
+        loader.memory.enforce_limit_of(&loader.schema);
+        loader
+    }
+
+    /// A loader that the table's limit does not stop: for records that are there already, and must
+    /// stay so.
     pub(crate) fn beyond_limit(schema: Arc<TableSchema>, account: &Arc<MemoryAccount>) -> Self {
-        let geometry = Geometry::new(schema.record_size());
+        let geometry = Geometry::of(&schema);
         let account = MemoryAccount::of_table(account, &schema);
         let memory = Arc::new(TableMemory::new(geometry, &account));
         // SAFETY: the tree is empty.
@@ -44,22 +64,46 @@ impl TableLoader {
             staged,
             records: 0,
             last_id: 0,
+            page: LoadedPage::default(),
+            pack: false,
         }
     }
 
-    /// A loader whose memory counts in this account, and that the table's limit stops.
-    pub(crate) fn with_account(schema: Arc<TableSchema>, account: &Arc<MemoryAccount>) -> Self {
-        let loader = Self::beyond_limit(schema, account);
-        loader.memory.account.enforce_limit_of(&loader.schema);
-        loader
+    /// Lets pages of few records take no more memory than those need.
+    pub(crate) fn packed(self) -> Self {
+        Self { pack: true, ..self }
     }
 
-    /// Adds a record. Its bytes were checked against the layout, and ids only go up.
+    /// Adds a record without a tail. Its bytes were checked against the layout, and ids only go up.
     pub(crate) fn push(&mut self, id: RecordId, record: &[u8]) -> Result<(), StorageError> {
+        self.push_with_tail(id, record, &[])
+    }
+
+    /// Adds a record: its fixed part and its tail.
+    pub(crate) fn push_with_tail(
+        &mut self,
+        id: RecordId,
+        fixed: &[u8],
+        tail: &[u8],
+    ) -> Result<(), StorageError> {
         if id.get() <= self.last_id {
             return Err(StorageError::IdTaken { id });
         }
-        self.staged.insert(id)?.copy_from_slice(record);
+        let slots = self.staged.view().geometry().slots() as u64;
+        let bit = (id.get() - 1) % slots;
+        let first = id.get() - bit;
+        if self.page.first != first {
+            self.end_page()?;
+            self.page.first = first;
+        }
+        self.page.live |= 1 << bit;
+        self.page.fixed_parts.extend_from_slice(fixed);
+        if !tail.is_empty() {
+            let start = self.page.tail_bytes.len();
+            self.page.tail_bytes.extend_from_slice(tail);
+            let end = self.page.tail_bytes.len();
+            self.page.tails.push((id, start..end));
+        }
         self.records += 1;
         self.last_id = id.get();
         Ok(())
@@ -68,6 +112,7 @@ impl TableLoader {
     /// Puts a record in the place of the one of this id, where there is one, else adds it. Its bytes
     /// were checked against the layout.
     pub(crate) fn put(&mut self, id: RecordId, record: &[u8]) -> Result<(), StorageError> {
+        self.end_page()?;
         if let Some(mut bytes) = self.staged.update(id)? {
             bytes.set(record);
             return Ok(());
@@ -80,12 +125,32 @@ impl TableLoader {
 
     /// Takes a record out, where it is there.
     pub(crate) fn remove(&mut self, id: RecordId) -> Result<(), StorageError> {
+        self.end_page()?;
         self.records -= u64::from(self.staged.remove(id)?);
         Ok(())
     }
 
+    fn end_page(&mut self) -> Result<(), StorageError> {
+        let Self {
+            staged, page, pack, ..
+        } = self;
+        let Some(first) = RecordId::new(page.first) else {
+            return Ok(());
+        };
+        staged.insert_page(first, page.live, &page.fixed_parts, *pack)?;
+        for (id, range) in page.tails.drain(..) {
+            staged.add_tail(id, &page.tail_bytes[range])?;
+        }
+        page.first = 0;
+        page.live = 0;
+        page.fixed_parts.clear();
+        page.tail_bytes.clear();
+        Ok(())
+    }
+
     /// The table, in which the next id comes behind `last_id` and behind every record.
-    pub(crate) fn finish(self, last_id: u64) -> LoadedTable {
+    pub(crate) fn finish(mut self, last_id: u64) -> Result<LoadedTable, StorageError> {
+        self.end_page()?;
         let Self {
             schema,
             memory,
@@ -93,13 +158,13 @@ impl TableLoader {
             records,
             ..
         } = self;
-        LoadedTable {
+        Ok(LoadedTable {
             schema,
             memory,
             staged,
             records,
             last_id: last_id.max(self.last_id),
-        }
+        })
     }
 }
 
@@ -117,7 +182,7 @@ impl LoadedTable {
 
     /// What the versions of the table will share. From here on its limit holds.
     pub(super) fn shared(&self) -> Arc<TableShared> {
-        self.memory.account.enforce_limit_of(&self.schema);
+        self.memory.enforce_limit_of(&self.schema);
         Arc::new(TableShared::new(Arc::clone(&self.memory), self.last_id))
     }
 }

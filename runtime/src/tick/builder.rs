@@ -19,7 +19,7 @@ use crate::{
     Error,
     database::{FieldsBuild, flatten},
     procedure::shielded,
-    storage::Store,
+    storage::{Store, TableShared},
 };
 
 /// A change of fields under way, and who asked for it.
@@ -63,8 +63,13 @@ struct Shared {
 struct State {
     waiting: VecDeque<Job>,
     ended: Vec<Ended>,
-    /// What is to be dropped here, where nobody waits for it.
+    /// Changes at their end, to be taken apart where nobody waits for it.
     remains: Vec<FieldsBuild>,
+    /// Tables that others have taken the place of. Their memory is given back here, once no
+    /// snapshot sees them.
+    replaced: Vec<Arc<TableShared>>,
+    /// Whether some of them may have come to that.
+    look: bool,
 }
 
 impl Job {
@@ -122,6 +127,15 @@ impl Builder {
     pub(super) fn dispose(&self, remains: Box<FieldsBuild>) {
         self.shared.lock().remains.push(*remains);
         self.shared.more.notify_all();
+    }
+
+    /// Looks for replaced tables that no snapshot sees any more; for when some were dropped.
+    pub(super) fn look(&self) {
+        let mut state = self.shared.lock();
+        if !state.replaced.is_empty() {
+            state.look = true;
+            self.shared.more.notify_all();
+        }
     }
 
     /// Ends the thread, and gives back who waits for what will not be done any more.
@@ -182,7 +196,7 @@ impl Shared {
             if self.is_stopped() {
                 return false;
             }
-            if !state.waiting.is_empty() || !state.remains.is_empty() {
+            if !state.waiting.is_empty() || !state.remains.is_empty() || state.look {
                 return true;
             }
             let waited = self.more.wait(state);
@@ -192,8 +206,7 @@ impl Shared {
 
     /// Drops what is to be dropped, and copies for the change that is next.
     fn work(&self) {
-        let remains = std::mem::take(&mut self.lock().remains);
-        drop(remains);
+        self.clear();
         let Some(mut job) = self.lock().waiting.pop_front() else {
             return;
         };
@@ -212,6 +225,20 @@ impl Shared {
                 self.lock().ended.push(failed);
             }
         }
+    }
+
+    fn clear(&self) {
+        let (remains, mut replaced) = {
+            let mut state = self.lock();
+            state.look = false;
+            let State {
+                remains, replaced, ..
+            } = &mut *state;
+            (std::mem::take(remains), std::mem::take(replaced))
+        };
+        replaced.extend(remains.into_iter().filter_map(FieldsBuild::into_replaced));
+        replaced.retain(|table| Arc::strong_count(table) > 1);
+        self.lock().replaced.append(&mut replaced);
     }
 
     fn is_stopped(&self) -> bool {

@@ -127,6 +127,18 @@ fn ticks_go_on_while_a_large_table_is_copied() {
     let metrics = handle.metrics();
     assert_eq!(metrics.schema_changes, 0);
     assert!(metrics.requests.contains(&("add_fields", "ok", 1)));
+
+    // The former table is given back by the thread, once nobody sees it.
+    let (both, held) = (
+        db.memory_bytes(),
+        snapshot.table_by_name("item").unwrap().memory_bytes(),
+    );
+    handle.builder().work();
+    runtime.step();
+    assert_eq!(db.memory_bytes(), both, "the tick leaves it to the thread");
+    handle.builder().work();
+    let now = db.memory_bytes();
+    assert!(now < both && now >= held, "{now} of {both}");
 }
 
 #[test]
@@ -244,6 +256,7 @@ fn dropping_a_table_and_stopping_answer_whoever_waits_for_a_change() {
     runtime.step();
     assert!(matches!(error(&added), Error::Schema(error) if error == gone));
     handle.builder().work();
+    runtime.step();
     assert!(db.memory_bytes() < before / 10);
 
     for rounds in 0..2 {

@@ -388,6 +388,7 @@ impl Ticker {
     fn persist(&mut self, persistence: &Persistence, tick: u64) -> PhaseUse {
         let database = &self.shared.database;
         database.store().reclaim();
+        self.shared.builder.look();
         if tick >= self.last_flush + database.config().flush_interval_ticks {
             self.last_flush = tick;
             persistence.flush_if_changed(&database.snapshot());

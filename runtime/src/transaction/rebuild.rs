@@ -9,7 +9,9 @@ use std::sync::Arc;
 use super::{TransactionError, schema_change::duplicate_key};
 use crate::{
     schema::{FieldsChange, LayoutChange, SchemaError, TableRelations, TableSchema},
-    storage::{Draft, IndexUpdate, Indexes, MemoryAccount, Snapshot, TableLoader, TableView},
+    storage::{
+        Draft, IndexUpdate, Indexes, MemoryAccount, Snapshot, TableLoader, TableShared, TableView,
+    },
 };
 
 /// Records that are put into the indexes at a time while the table is copied.
@@ -35,6 +37,8 @@ pub(crate) struct Rebuild {
     indexes: Indexes,
     /// The version that was copied; none before the first.
     copied: Option<Snapshot>,
+    /// What holds the memory of the former table, once this took its place.
+    replaced: Option<Arc<TableShared>>,
 }
 
 /// What copying came to.
@@ -81,6 +85,7 @@ impl Rebuild {
             schema,
             relations,
             copied: None,
+            replaced: None,
         })
     }
 
@@ -122,9 +127,14 @@ impl Rebuild {
         Ok(copied)
     }
 
+    /// What holds the memory of the table that this took the place of, for those who want to be the
+    /// last to do so: giving it back may take long.
+    pub(crate) fn into_replaced(self) -> Option<Arc<TableShared>> {
+        self.replaced
+    }
+
     /// Copies what is left, and puts the result in the place of the former table. Where it fails
-    /// the draft stays as it was. Once it was called this can only be dropped; that may take long,
-    /// since it may be the last to hold the memory of the former table.
+    /// the draft stays as it was. Once it was called this can only be taken apart.
     pub(crate) fn put_into(
         &mut self,
         draft: &mut Draft,
@@ -139,12 +149,13 @@ impl Rebuild {
         if !same {
             return Err(self.changed());
         }
-        let last_id = self.table_in(&current)?.version.shared.last_id();
+        let replaced = Arc::clone(&self.table_in(&current)?.version.shared);
         let nothing = loader_of(&self.change, &schema, &self.account);
-        let mut loaded = std::mem::replace(&mut self.loader, nothing).finish(last_id);
+        let mut loaded = std::mem::replace(&mut self.loader, nothing).finish(replaced.last_id())?;
         loaded.schema = Arc::clone(&schema);
         draft.set_loaded(loaded, std::mem::take(&mut self.indexes));
         draft.set_catalog(catalog);
+        self.replaced = Some(replaced);
         Ok(schema)
     }
 
@@ -173,12 +184,12 @@ impl Rebuild {
             }
             for record in leaf.pages().flat_map(|page| page.records()) {
                 let old = record.before.filter(|_| !self.indexes.is_empty());
-                let old = old.map(|bytes| {
-                    self.records.copy(bytes, &mut before);
+                let old = old.map(|record| {
+                    self.records.copy(record.fixed, &mut before);
                     &before[..]
                 });
-                let new = record.after.map(|bytes| {
-                    self.records.copy(bytes, &mut after);
+                let new = record.after.map(|record| {
+                    self.records.copy(record.fixed, &mut after);
                     &after[..]
                 });
                 match new {

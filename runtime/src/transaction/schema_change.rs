@@ -104,7 +104,8 @@ pub(crate) fn drop_relation(draft: &mut Draft, relation: &str) -> Result<(), Tra
     Ok(())
 }
 
-/// Builds the table anew without its deleted records; ids and the sequence stay.
+/// Builds the table anew without its deleted records, pages of few records packed; ids and the
+/// sequence stay.
 pub(crate) fn compact(
     draft: &mut Draft,
     account: &Arc<MemoryAccount>,
@@ -112,12 +113,14 @@ pub(crate) fn compact(
 ) -> Result<(), TransactionError> {
     let current = draft.snapshot();
     let now = existing(&current, table)?;
-    let mut loader = TableLoader::beyond_limit(Arc::clone(&now.version.schema), account);
+    let mut loader = TableLoader::beyond_limit(Arc::clone(&now.version.schema), account).packed();
     for (id, record) in now.records() {
         loader.push(id, record)?;
     }
-    let loaded = loader.finish(now.version.shared.last_id());
+    let loaded = loader.finish(now.version.shared.last_id())?;
     draft.set_loaded(loaded, Indexes::clone(&now.version.indexes));
+    // Another catalog, though an equal one, says that a table is gone.
+    draft.set_catalog(current.catalog().clone());
     Ok(())
 }
 
@@ -140,7 +143,7 @@ pub(crate) fn restore_records(
     for (id, record) in table.records() {
         loader.push(id, record)?;
     }
-    let loaded = loader.finish(now.version.shared.last_id());
+    let loaded = loader.finish(now.version.shared.last_id())?;
     let relations = current.catalog().relations_of(now.schema());
     let indexes = build_indexes_of(loaded.records(), now.schema(), relations)?;
     draft.set_loaded(loaded, indexes);
@@ -150,6 +153,7 @@ pub(crate) fn restore_records(
         let targets = existing(&changed, relation.to_table.as_str())?;
         check_references(&from.version.indexes, from, targets, relation)?;
     }
+    draft.set_catalog(current.catalog().clone());
     Ok(())
 }
 

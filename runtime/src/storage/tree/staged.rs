@@ -130,7 +130,7 @@ impl StagedTree {
         if self.view().get(id).is_some() {
             return Err(StorageError::IdTaken { id });
         }
-        if !self.view().has_page(leaf, page) {
+        if self.memory.limit_bytes().is_some() && !self.view().has_page(leaf, page) {
             self.memory.admit(geometry.page_bytes())?;
         }
         let mut node = self.leaf_with_page(leaf, page)?;

@@ -123,7 +123,9 @@ impl Rebuild {
         go_on: &dyn Fn() -> bool,
     ) -> Result<Copied, TransactionError> {
         let copied = self.copy_from(&now, go_on)?;
-        self.copied = Some(now);
+        if copied != Copied::Stopped {
+            self.copied = Some(now);
+        }
         Ok(copied)
     }
 

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::{Database, FieldsBuild, Started};
+use super::{Database, FieldsBuild, Started, flatten};
 use crate::{
     Config, Error, Result,
     schema::{
@@ -376,35 +376,42 @@ fn two_records_with_one_key_refuse_the_change_whenever_the_second_comes() {
 #[test]
 fn at_the_memory_limit_nothing_is_left_of_the_change() {
     let config = Config {
-        memory_limit_bytes: 600_000,
+        memory_limit_bytes: 900_000,
         ..Config::default()
     };
     let db = items(config, 10_000);
     let before = (state(&db), db.memory_bytes());
-    let large = FieldDefinition {
-        default: Some("x".into()),
+    let is_limit = |error: TransactionError| {
+        let error = flatten(error);
+        let limit = matches!(error, Error::Storage(StorageError::MemoryLimit { .. }));
+        assert!(limit, "{error}");
+    };
+    // What can only fail is not begun.
+    let label = |default: &str| FieldDefinition {
+        default: Some(default.into()),
         ..field("label", "text<200>")
     };
+    is_limit(started(&db, FieldsChange::Add(vec![label("x")])).unwrap_err());
     for _ in 0..3 {
-        let error = db
-            .add_fields("item", std::slice::from_ref(&large))
-            .unwrap_err();
-        let limit = matches!(
-            error,
-            Error::Storage(StorageError::MemoryLimit {
-                limit_bytes: 600_000,
-                ..
-            })
-        );
-        assert!(limit, "{error}");
+        let mut build = begin(&db, width());
+        // Somebody else takes the memory that there was.
+        let other = TableDefinition::new(name("other"), vec![label("y")]);
+        db.create_table(&other).unwrap();
+        let label = Value::object([("label", "z")]);
+        while let Ok(()) = db.transact(|tx| {
+            (0..100).try_for_each(|_| tx.create_record("other", &label).map(|_| ()))?;
+            Ok(())
+        }) {}
+        is_limit(round(&db, &mut build).unwrap_err());
+        drop(build);
+        assert_eq!(db.schema_changes().count(), 0);
+        db.drop_table("other").unwrap();
         assert_eq!((state(&db), db.memory_bytes()), before);
     }
     let table = db.table("item").unwrap();
-    table
-        .partial_update(id(1), &Value::object([("weight", 3_u64)]))
-        .unwrap();
+    let weight = Value::object([("weight", 3_u64)]);
+    table.partial_update(id(1), &weight).unwrap();
     check_index(&db);
-    assert_eq!(db.schema_changes().count(), 0);
 }
 
 /// What a random writer did, beside a map that says what should be there.

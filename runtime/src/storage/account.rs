@@ -116,27 +116,12 @@ impl MemoryAccount {
     /// Counts bytes before they are taken, unless that is beyond a limit.
     pub(super) fn reserve(&self, bytes: usize, purpose: Purpose) -> Result<(), StorageError> {
         let more = bytes as u64;
-        let limit_bytes = self.limit_bytes.load(Ordering::Relaxed);
-        let allowed = match (purpose, &self.of) {
-            (Purpose::Nodes, Owner::Table { .. }) => u64::MAX,
-            (Purpose::Records, Owner::Database { .. }) => limit_bytes,
-            (Purpose::Records, Owner::Table { .. }) | (Purpose::Nodes, Owner::Database { .. }) => {
-                limit_bytes.saturating_add(limit_bytes / BEYOND_LIMIT)
-            }
-        };
         let used_bytes = self.used_bytes.fetch_add(more, Ordering::Relaxed);
-        let reserved = match used_bytes.saturating_add(more) > allowed {
-            true => Err(self.refuse(used_bytes, limit_bytes)),
-            false => match &self.of {
-                Owner::Table {
-                    database,
-                    makes_room,
-                    ..
-                } => match makes_room.load(Ordering::Relaxed) {
-                    true => database.reserve(bytes, Purpose::Nodes),
-                    false => database.reserve(bytes, purpose),
-                },
-                Owner::Database { .. } => Ok(()),
+        let reserved = match used_bytes.saturating_add(more) > self.allowed_bytes(purpose) {
+            true => Err(self.refuse(used_bytes)),
+            false => match self.above(purpose) {
+                Some((database, purpose)) => database.reserve(bytes, purpose),
+                None => Ok(()),
             },
         };
         if reserved.is_err() {
@@ -146,6 +131,45 @@ impl MemoryAccount {
         reserved
     }
 
+    /// Refuses what would need so much more that it cannot come to its end; takes nothing.
+    pub(super) fn foresee(&self, bytes: u64, purpose: Purpose) -> Result<(), StorageError> {
+        let used_bytes = self.used_bytes();
+        if used_bytes.saturating_add(bytes) > self.allowed_bytes(purpose) {
+            return Err(self.refuse(used_bytes));
+        }
+        match self.above(purpose) {
+            Some((database, purpose)) => database.foresee(bytes, purpose),
+            None => Ok(()),
+        }
+    }
+
+    fn allowed_bytes(&self, purpose: Purpose) -> u64 {
+        let limit_bytes = self.limit_bytes.load(Ordering::Relaxed);
+        match (purpose, &self.of) {
+            (Purpose::Nodes, Owner::Table { .. }) => u64::MAX,
+            (Purpose::Records, Owner::Database { .. }) => limit_bytes,
+            (Purpose::Records, Owner::Table { .. }) | (Purpose::Nodes, Owner::Database { .. }) => {
+                limit_bytes.saturating_add(limit_bytes / BEYOND_LIMIT)
+            }
+        }
+    }
+
+    /// The account that this one counts in, and as what.
+    fn above(&self, purpose: Purpose) -> Option<(&Self, Purpose)> {
+        let Owner::Table {
+            database,
+            makes_room,
+            ..
+        } = &self.of
+        else {
+            return None;
+        };
+        match makes_room.load(Ordering::Relaxed) {
+            true => Some((database, Purpose::Nodes)),
+            false => Some((database, purpose)),
+        }
+    }
+
     /// Refuses new records with which so many bytes would be used.
     pub(super) fn admit(&self, used_bytes: usize) -> Result<(), StorageError> {
         let limit_bytes = self.limit_bytes.load(Ordering::Relaxed);
@@ -153,7 +177,7 @@ impl MemoryAccount {
             return Ok(());
         }
         self.refused.store(true, Ordering::Relaxed);
-        Err(self.refuse(self.used_bytes(), limit_bytes))
+        Err(self.refuse(self.used_bytes()))
     }
 
     /// Whether something was refused since the last call: what was taken before it, by a change
@@ -178,7 +202,8 @@ impl MemoryAccount {
         }
     }
 
-    fn refuse(&self, used_bytes: u64, limit_bytes: u64) -> StorageError {
+    fn refuse(&self, used_bytes: u64) -> StorageError {
+        let limit_bytes = self.limit_bytes.load(Ordering::Relaxed);
         match &self.of {
             Owner::Database { .. } => StorageError::MemoryLimit {
                 used_bytes,
@@ -232,6 +257,8 @@ mod tests {
             assert_eq!(refused.to_string(), expected);
             // Copies may go a little beyond it.
             one.reserve(16_251, Purpose::Records).unwrap_err();
+            one.foresee(16_251, Purpose::Records).unwrap_err();
+            one.foresee(16_250, Purpose::Records).unwrap();
         }
         assert!(one.take_refused() && !one.take_refused());
         one.reserve(16_250, Purpose::Records).unwrap();

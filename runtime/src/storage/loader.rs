@@ -74,6 +74,13 @@ impl TableLoader {
         Self { pack: true, ..self }
     }
 
+    /// Refuses to begin with so many records where a limit would stop them: nobody else should go
+    /// short of memory for what cannot come to its end.
+    pub(crate) fn foresee(&self, records: u64) -> Result<(), StorageError> {
+        let bytes = self.schema.record_size() as u64;
+        self.memory.foresee(records.saturating_mul(bytes))
+    }
+
     /// Adds a record without a tail. Its bytes were checked against the layout, and ids only go up.
     pub(crate) fn push(&mut self, id: RecordId, record: &[u8]) -> Result<(), StorageError> {
         self.push_with_tail(id, record, &[])

@@ -8,6 +8,7 @@ use std::{
 
 use super::{
     MemoryAccount, StorageError,
+    account::Purpose,
     memory::{Arena, Block, Growth},
     tree::{Geometry, PACKED_CLASSES, Retired, Side, node_bytes},
 };
@@ -50,6 +51,11 @@ impl TableMemory {
     /// Bytes that the table may take, where there is a limit.
     pub(super) fn limit_bytes(&self) -> Option<u64> {
         self.account.limit_bytes()
+    }
+
+    /// Refuses to begin with records of so many bytes together that a limit would stop.
+    pub(super) fn foresee(&self, bytes: u64) -> Result<(), StorageError> {
+        self.account.foresee(bytes, Purpose::Records)
     }
 
     /// Refuses records that would take the table beyond its limit. What only replaces others may go

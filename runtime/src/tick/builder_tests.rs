@@ -279,29 +279,40 @@ fn dropping_a_table_and_stopping_answer_whoever_waits_for_a_change() {
 #[test]
 fn a_change_that_fails_while_it_is_copied_gives_its_memory_back_at_once() {
     let config = Config {
-        memory_limit_bytes: 500_000,
+        memory_limit_bytes: 600_000,
         ..Config::default()
     };
     let mut runtime = still(config);
-    let (handle, before) = (runtime.handle(), runtime.handle().database().memory_bytes());
-    let added = ask(&runtime, add("item", field("label", "text<100>", "x")));
+    let handle = runtime.handle();
+    let db = handle.database().clone();
+    // What can only fail is not begun.
+    let doomed = ask(&runtime, add("item", field("label", "text<100>", "x")));
+    let added = ask(&runtime, add("item", field("width", "f64", 2.5)));
     runtime.step();
+    let is_limit =
+        |error: &Error| matches!(error, Error::Storage(StorageError::MemoryLimit { .. }));
+    let refused = error(&doomed);
+    assert!(is_limit(&refused), "{refused}");
+    // Somebody else takes the memory that there was.
+    db.transact(|tx| {
+        for weight in 1..=RECORDS {
+            tx.create_record("shelf", &Value::object([("weight", weight)]))?;
+        }
+        Ok(())
+    })
+    .unwrap();
+    let before = db.memory_bytes();
     handle.builder().work();
-    assert_eq!(
-        handle.database().memory_bytes(),
-        before,
-        "before the tick has heard of it"
-    );
+    assert_eq!(db.memory_bytes(), before, "before the tick has heard of it");
     runtime.step();
-    let error = error(&added);
-    assert!(
-        matches!(error, Error::Storage(StorageError::MemoryLimit { .. })),
-        "{error}"
-    );
+    let refused = error(&added);
+    assert!(is_limit(&refused), "{refused}");
     let metrics = handle.metrics();
-    assert!(metrics.requests.contains(&("add_fields", "refused", 1)));
+    assert!(metrics.requests.contains(&("add_fields", "refused", 2)));
 
-    // One that fails only when it is swapped in.
+    // Two records with one key.
+    let mut runtime = still(Config::default());
+    let handle = runtime.handle();
     let serial = FieldDefinition {
         unique: true,
         ..field("serial", "option<u8>", Value::Null)

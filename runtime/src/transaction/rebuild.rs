@@ -75,9 +75,11 @@ impl Rebuild {
             }
         }
         let relations = catalog.relations_of(&schema).clone();
+        let loader = loader_of(&change, &schema, account);
+        loader.foresee(records)?;
         Ok(Self {
             records: LayoutChange::between(&former.layout, &schema.layout),
-            loader: loader_of(&change, &schema, account),
+            loader,
             indexes: Indexes::of(&schema, &relations),
             account: Arc::clone(account),
             change,

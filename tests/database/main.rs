@@ -1,6 +1,8 @@
-//! The database in process: records, transactions, relations and ticks.
+//! The database in process: records, transactions, relations and the schema.
 
+mod memory_limits;
 mod records;
 mod relations;
+mod schema_changes;
 mod snapshots;
 mod transactions;

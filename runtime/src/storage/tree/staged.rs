@@ -130,6 +130,9 @@ impl StagedTree {
         if self.view().get(id).is_some() {
             return Err(StorageError::IdTaken { id });
         }
+        if self.memory.limit_bytes().is_some() && !self.view().has_page(leaf, page) {
+            self.memory.admit(geometry.page_bytes())?;
+        }
         let mut node = self.leaf_with_page(leaf, page)?;
         let mut entry = node.entry(page);
         entry.live |= 1 << bit;
@@ -162,6 +165,9 @@ impl StagedTree {
         };
         if former == bytes {
             return Ok(true);
+        }
+        if bytes.len() > former.len() {
+            self.memory.admit(bytes.len() - former.len())?;
         }
         let (leaf, page, bit) = geometry.place(id.get() - 1);
         let new = self.new_tail(bytes)?;
@@ -227,6 +233,10 @@ impl StagedTree {
             self.leaf_mut(block).entry(page).page.is_null(),
             "there are records in the page already"
         );
+        self.memory.admit(match class {
+            Some(class) => geometry.packed_bytes(class),
+            None => geometry.page_bytes(),
+        })?;
         let new = self.take(side)?;
         let mut entry = PageEntry {
             page: new.as_ptr(),
@@ -263,6 +273,7 @@ impl StagedTree {
             node.read().is_fresh(page) && entry.live >> bit & 1 == 1,
             "the record was just added"
         );
+        self.memory.admit(bytes.len())?;
         let new = self.new_tail(bytes)?;
         // SAFETY: the page is private to this tree, which is borrowed exclusively; packed pages
         // may be written until they are published, since nobody else has seen them.

@@ -47,6 +47,10 @@ impl Tree {
 }
 
 impl<'s> TreeView<'s> {
+    pub(super) fn tree(&self) -> Tree {
+        self.tree
+    }
+
     pub(crate) fn geometry(&self) -> Geometry {
         self.tree.geometry
     }
@@ -161,6 +165,16 @@ impl<'s> TreeView<'s> {
         let entry = self.leaf_ref(leaf, geometry).entry(page);
         let offset = address.addr() - entry.page.addr();
         Some((Geometry::page_number(leaf, page), offset))
+    }
+
+    /// Whether the leaf with this number has a page at this place.
+    #[inline]
+    pub(super) fn has_page(&self, leaf: u64, page: usize) -> bool {
+        leaf < self.leaf_room()
+            && !self
+                .leaf_ref(leaf, self.tree.geometry)
+                .address(page)
+                .is_null()
     }
 
     /// The leaf with this number, where it has pages.

@@ -20,6 +20,13 @@ use super::{MemoryAccount, StorageError, account::Purpose};
 /// A cache line: where pages start, so that two cores that write two pages never write one line.
 pub(super) const LINE_BYTES: usize = 64;
 
+/// How far behind the start of a cache line pages begin where a fault is planted, so that what
+/// measures false sharing can be seen to find it.
+const MISPLACED_BYTES: usize = match cfg!(feature = "plant-misplaced-pages") {
+    true => LINE_BYTES / 2,
+    false => 0,
+};
+
 /// Bits of an address: what systems give a program unless it asks for more. The tree keeps marks in
 /// the others.
 pub(super) const ADDRESS_BITS: u32 = 48;
@@ -269,9 +276,11 @@ impl Arena {
         });
         self.bytes += bytes;
         self.put_fresh_back();
+        // SAFETY: a chunk is larger than a cache line.
+        let first = unsafe { start.add(MISPLACED_BYTES) };
         self.fresh = Some(Fresh {
-            next: Block(start),
-            left: bytes / self.block_bytes,
+            next: Block(first),
+            left: (bytes - MISPLACED_BYTES) / self.block_bytes,
         });
         Ok(())
     }

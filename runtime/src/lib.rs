@@ -145,10 +145,10 @@ pub use procedure::{
 };
 pub use schema::{
     Catalog, CompositePart, EnumVariant, Field, FieldDefinition, FieldFault, FieldHandle,
-    FieldMask, FieldType, Id, Name, OnDelete, Record, RecordId, RecordLayout, Relation,
-    RelationDefinition, SchemaError, TableDefinition, TableId, TableRelations, TableSchema, Text,
-    Timestamp, TypeDefinition, TypeLayout, TypeRegistry, TypeSerializer, TypeShape, Value,
-    ValueFault,
+    FieldMask, FieldType, Id, Name, OnDelete, Record, RecordBuf, RecordId, RecordLayout, RecordRef,
+    RecordSizeFault, Relation, RelationDefinition, SchemaError, TableDefinition, TableId,
+    TableRelations, TableSchema, Text, Timestamp, TypeDefinition, TypeLayout, TypeRegistry,
+    TypeSerializer, TypeShape, Value, ValueFault, VariableKind,
 };
 #[cfg(feature = "server")]
 pub use server::{Server, ServerError, ServerLimits};

@@ -47,7 +47,7 @@ impl Serialize for RecordJson<'_> {
         let mut object = serializer.serialize_map(Some(fields.len() + 1))?;
         object.serialize_entry("id", &self.id)?;
         for field in fields {
-            object.serialize_entry(field.name.as_str(), &field.value(self.bytes))?;
+            object.serialize_entry(field.name.as_str(), &field.value(self.bytes.into()))?;
         }
         object.end()
     }

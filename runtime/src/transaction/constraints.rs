@@ -52,7 +52,7 @@ pub(super) fn update_indexes(
         let value = staged
             .view()
             .get(id)
-            .map(|record| field.value(record).describe());
+            .map(|record| field.value(record.into()).describe());
         TransactionError::DuplicateKey {
             table: schema.name.clone(),
             field: field.name.clone(),

@@ -82,10 +82,9 @@ impl TransactionHandle {
         let (staging, base) = self.staging(slot).ok_or_else(|| missing(table))?;
         let schema = base.schema();
         let patched = staging.stage_update(id, |bytes| {
-            let mut record = bytes.get().to_vec();
-            match schema.layout.patch(fields, &mut record) {
-                Ok(mask) => {
-                    bytes.set(&record);
+            match schema.layout.patch(fields, bytes.get().into()) {
+                Ok((record, mask)) => {
+                    bytes.set(record.as_ref().fixed);
                     (mask, Ok(()))
                 }
                 Err(faults) => (FieldMask::NONE, Err(invalid(&schema.name, faults))),

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use super::TransactionError;
 use crate::{
     schema::{
-        Catalog, FieldDefinition, RecordId, Relation, RelationDefinition, SchemaError,
-        TableDefinition, TableRelations, TableSchema,
+        Catalog, Conversion, FieldDefinition, RecordBuf, RecordId, Relation, RelationDefinition,
+        SchemaError, TableDefinition, TableRelations, TableSchema,
     },
     storage::{
         Draft, DuplicateKey, Indexes, MemoryAccount, Snapshot, TableLoader, TableVersion, TableView,
@@ -176,29 +176,16 @@ fn rebuild(
     schema: &Arc<TableSchema>,
     catalog: Catalog,
 ) -> Result<(), TransactionError> {
-    let (old, new) = (former.schema().layout.fields(), schema.layout.fields());
-    let mut blank = vec![0; schema.record_size()];
-    for field in new {
-        if let Some(default) = &field.default {
-            let written = field
-                .layout
-                .serializer
-                .write(default, field.bytes_mut(&mut blank));
-            written.expect("a default was checked when its field was defined");
-        }
-    }
-    let pairs: Vec<_> = new
-        .iter()
-        .filter_map(|field| Some((old.iter().find(|former| former.name == field.name)?, field)))
-        .collect();
+    let conversion = Conversion::new(&former.schema().layout, &schema.layout);
     let mut loader = TableLoader::with_account(Arc::clone(schema), account);
-    let mut record = Vec::new();
+    let mut record = RecordBuf::default();
     for (id, bytes) in former.records() {
-        record.clone_from(&blank);
-        for (from, to) in &pairs {
-            to.bytes_mut(&mut record).copy_from_slice(from.bytes(bytes));
-        }
-        loader.push(id, &record)?;
+        let converted = conversion.convert(bytes.into(), &mut record);
+        converted.map_err(|fault| TransactionError::InvalidRecord {
+            table: schema.name.clone(),
+            faults: vec![fault],
+        })?;
+        loader.push(id, record.as_ref().fixed)?;
     }
     let loaded = loader.finish(former.version.shared.last_id());
     let relations = catalog.relations_of(schema);

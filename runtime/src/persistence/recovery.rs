@@ -202,7 +202,7 @@ fn load_table(
         last_id: entry.last_id,
     };
     let read = data_file::read(&bytes, &expected, schema, |id, record| {
-        loader.push(id, record)
+        loader.push(id, record.fixed)
     });
     match read {
         Ok(()) => Ok(loader.finish(entry.last_id)),

@@ -37,7 +37,8 @@ pub(in crate::persistence) fn write(
             runs + u64::from(live != 0),
         )
     });
-    let parts = Parts::compute(record_size as u64, record_count, run_count)
+    let tails_length = 0;
+    let parts = Parts::compute(record_size as u64, record_count, run_count, tails_length)
         .ok_or(io::ErrorKind::FileTooLarge)?;
 
     let mut pieces = Pieces::new(&mut *file, schema.id.0);

@@ -3,4 +3,5 @@
 mod records;
 mod relations;
 mod snapshots;
+mod texts;
 mod transactions;

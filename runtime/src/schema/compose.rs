@@ -1,5 +1,5 @@
-//! How the bytes of a record come to be: of values, of a former record and new values, of two
-//! records, or of a record of another layout.
+//! How the bytes of a record come to be: of values, of bytes from outside, of a former record and
+//! new values, of two records, or of a record of another layout.
 
 use super::{
     Field, FieldFault, FieldMask, RecordBuf, RecordLayout, RecordRef, Value, ValueFault,
@@ -43,6 +43,14 @@ impl RecordLayout {
         } else {
             Err(faults)
         }
+    }
+
+    /// A copy of a record that comes from outside, checked, with its padding zeroed.
+    pub fn checked_copy(&self, record: RecordRef<'_>) -> Result<RecordBuf, Vec<FieldFault>> {
+        self.check(record)?;
+        let mut copy = record.to_buf();
+        self.zero_padding(copy.fixed_mut());
+        Ok(copy)
     }
 
     /// The record with the fields that `value` names written anew, and which those are.

@@ -25,15 +25,7 @@ fn taken(layout: &RecordLayout, bytes: &[u8]) -> Result<RecordBuf, Vec<String>> 
     let record = layout
         .split(bytes)
         .map_err(|fault| vec![fault.to_string()])?;
-    layout.check(record).map_err(|faults| told(&faults))?;
-    let mut fixed = record.fixed.to_vec();
-    layout.zero_padding(&mut fixed);
-    let tail = record.tail;
-    Ok(RecordRef {
-        fixed: &fixed,
-        tail,
-    }
-    .to_buf())
+    layout.checked_copy(record).map_err(|faults| told(&faults))
 }
 
 /// What a record of all kinds of fields of variable length is made of.

@@ -39,6 +39,8 @@ struct TableJson<'a> {
     align: usize,
     records: u64,
     memory_bytes: u64,
+    /// Whether records may have more bytes than `record_size`.
+    has_tails: bool,
     compiled: bool,
     schema_version: u32,
     documentation: &'a str,
@@ -54,6 +56,7 @@ impl<'a> From<&TableView<'a>> for TableJson<'a> {
             align: schema.layout.align(),
             records: table.len(),
             memory_bytes: table.memory_bytes(),
+            has_tails: schema.layout.has_tails(),
             compiled: schema.compiled,
             schema_version: schema.schema_version,
             documentation: &schema.documentation,

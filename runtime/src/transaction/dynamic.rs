@@ -163,18 +163,11 @@ fn record_from_value(schema: &TableSchema, fields: &Value) -> Result<Vec<u8>, Tr
 
 /// The bytes of a record that comes from outside, its padding zeroed.
 fn checked_record(schema: &TableSchema, bytes: &[u8]) -> Result<Vec<u8>, TransactionError> {
-    if bytes.len() != schema.record_size() {
-        return Err(TransactionError::WrongRecordSize {
-            table: schema.name.clone(),
-            expected: schema.record_size(),
-            found: bytes.len(),
-        });
-    }
-    schema
-        .layout
-        .check(bytes)
-        .map_err(|faults| invalid(&schema.name, faults))?;
-    let mut record = bytes.to_vec();
-    schema.layout.zero_padding(&mut record);
-    Ok(record)
+    let split = schema.layout.split(bytes);
+    let record = split.map_err(|fault| TransactionError::WrongRecordSize {
+        table: schema.name.clone(),
+        fault,
+    })?;
+    let copied = schema.layout.checked_copy(record);
+    copied.map_err(|faults| invalid(&schema.name, faults))
 }

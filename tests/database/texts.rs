@@ -16,7 +16,11 @@ fn notes() -> Database {
 
 fn note(title: &str, stars: u8, seal: &[u8]) -> Value {
     let seal = Value::Bytes(seal.to_vec());
-    Value::object([("title", title.into()), ("stars", stars.into()), ("seal", seal)])
+    Value::object([
+        ("title", title.into()),
+        ("stars", stars.into()),
+        ("seal", seal),
+    ])
 }
 
 fn patch(field: &str, value: impl Into<Value>) -> Value {
@@ -42,11 +46,22 @@ fn a_record_with_texts_is_created_read_updated_patched_and_deleted() {
 
     notes.update_record(second, &bytes).unwrap();
     assert_eq!(notes.read_value(second).unwrap(), note(LONG, 1, &[7; 100]));
-    assert_eq!(notes.read_record(second).unwrap(), bytes, "equal values, equal bytes");
-    notes.partial_update(first, &patch("title", "short")).unwrap();
-    assert_eq!(notes.read_value(first).unwrap(), note("short", 1, &[7; 100]));
+    assert_eq!(
+        notes.read_record(second).unwrap(),
+        bytes,
+        "equal values, equal bytes"
+    );
+    notes
+        .partial_update(first, &patch("title", "short"))
+        .unwrap();
+    assert_eq!(
+        notes.read_value(first).unwrap(),
+        note("short", 1, &[7; 100])
+    );
     notes.partial_update(first, &patch("stars", 9_u8)).unwrap();
-    notes.partial_update(first, &patch("seal", Value::Bytes(Vec::new()))).unwrap();
+    notes
+        .partial_update(first, &patch("seal", Value::Bytes(Vec::new())))
+        .unwrap();
     assert_eq!(notes.read_value(first).unwrap(), note("short", 9, b""));
     notes.delete_record(first).unwrap();
     assert!(notes.read_value(first).is_err());
@@ -61,8 +76,11 @@ fn a_transaction_reads_its_own_texts_and_an_abort_leaves_those_that_were() {
     let held = db.snapshot();
     let mut tx = db.begin();
     let longer = LONG.repeat(1000);
-    tx.partial_update("note", first, &patch("title", &*longer)).unwrap();
-    let made = tx.create_record("note", &note(&longer, 2, &[1; 20])).unwrap();
+    tx.partial_update("note", first, &patch("title", &*longer))
+        .unwrap();
+    let made = tx
+        .create_record("note", &note(&longer, 2, &[1; 20]))
+        .unwrap();
     let layout = &held.table_by_name("note").unwrap().schema().layout;
     let read = |id| {
         let record = tx.record("note", id).unwrap().unwrap();
@@ -75,9 +93,15 @@ fn a_transaction_reads_its_own_texts_and_an_abort_leaves_those_that_were() {
     assert_eq!(notes.read_value(first).unwrap(), note(LONG, 1, b""));
     assert_eq!(db.snapshot().table_by_name("note").unwrap().len(), 1);
 
-    notes.partial_update(first, &patch("title", &*longer)).unwrap();
+    notes
+        .partial_update(first, &patch("title", &*longer))
+        .unwrap();
     let before = held.table_by_name("note").unwrap().record(first).unwrap();
-    assert_eq!(layout.read(before), note(LONG, 1, b""), "a snapshot stays as it is");
+    assert_eq!(
+        layout.read(before),
+        note(LONG, 1, b""),
+        "a snapshot stays as it is"
+    );
     assert_eq!(notes.read_value(first).unwrap(), note(&longer, 1, b""));
 }
 
@@ -87,7 +111,8 @@ fn a_commit_beside_others_keeps_what_they_wrote_in_other_fields() {
     let notes = db.table("note").unwrap();
     let first = notes.create_record(&note("one", 1, b"one")).unwrap();
     let mut tx = db.begin_with(Isolation::ReadCommitted);
-    tx.partial_update("note", first, &patch("title", LONG)).unwrap();
+    tx.partial_update("note", first, &patch("title", LONG))
+        .unwrap();
     tx.create_record("note", &note(LONG, 5, &[5; 50])).unwrap();
     notes
         .partial_update(first, &patch("seal", Value::Bytes(vec![8; 80])))
@@ -98,8 +123,11 @@ fn a_commit_beside_others_keeps_what_they_wrote_in_other_fields() {
     assert_eq!(notes.read_value(id(2)).unwrap(), note(LONG, 5, &[5; 50]));
 
     let mut tx = db.begin_with(Isolation::ReadCommitted);
-    tx.partial_update("note", first, &patch("title", "short")).unwrap();
-    notes.partial_update(first, &patch("title", LONG.repeat(2))).unwrap();
+    tx.partial_update("note", first, &patch("title", "short"))
+        .unwrap();
+    notes
+        .partial_update(first, &patch("title", LONG.repeat(2)))
+        .unwrap();
     tx.commit().unwrap();
     assert_eq!(
         notes.read_value(first).unwrap(),
@@ -113,20 +141,33 @@ fn a_text_that_another_changed_behind_its_first_bytes_is_a_conflict() {
     let db = notes();
     let notes = db.table("note").unwrap();
     // The slots of both are the same: of one length, and with the same first bytes.
-    let first = notes.create_record(&note(&format!("{LONG} A"), 1, b"")).unwrap();
+    let first = notes
+        .create_record(&note(&format!("{LONG} A"), 1, b""))
+        .unwrap();
     let second = notes.create_record(&note("", 1, b"")).unwrap();
     let mut tx = db.begin();
     tx.record("note", first).unwrap().unwrap();
-    tx.partial_update("note", second, &patch("stars", 2_u8)).unwrap();
-    notes.partial_update(first, &patch("title", format!("{LONG} B"))).unwrap();
+    tx.partial_update("note", second, &patch("stars", 2_u8))
+        .unwrap();
+    notes
+        .partial_update(first, &patch("title", format!("{LONG} B")))
+        .unwrap();
     let error = tx.commit().unwrap_err();
-    assert!(matches!(error, TransactionError::Conflict { .. }), "{error}");
+    assert!(
+        matches!(error, TransactionError::Conflict { .. }),
+        "{error}"
+    );
 
     let mut tx = db.begin();
     tx.record("note", first).unwrap().unwrap();
-    tx.partial_update("note", second, &patch("stars", 2_u8)).unwrap();
-    notes.partial_update(first, &patch("title", format!("{LONG} C"))).unwrap();
-    notes.partial_update(first, &patch("title", format!("{LONG} B"))).unwrap();
+    tx.partial_update("note", second, &patch("stars", 2_u8))
+        .unwrap();
+    notes
+        .partial_update(first, &patch("title", format!("{LONG} C")))
+        .unwrap();
+    notes
+        .partial_update(first, &patch("title", format!("{LONG} B")))
+        .unwrap();
     tx.commit().expect("what it read is so again");
 }
 
@@ -139,23 +180,43 @@ fn a_record_that_is_more_than_it_can_hold_is_refused_by_its_field_also_where_two
     let bytes = Value::Bytes(half.clone().into_bytes());
     let refused = |error: Error| {
         let error = error.to_string();
-        assert!(error.contains("`seal`") && error.contains("16777216"), "{error}");
+        assert!(
+            error.contains("`seal`") && error.contains("16777216"),
+            "{error}"
+        );
     };
-    refused(notes.partial_update(first, &patch("seal", bytes.clone())).unwrap_err());
-    refused(notes.create_record(&note(&half, 1, half.as_bytes())).unwrap_err());
+    refused(
+        notes
+            .partial_update(first, &patch("seal", bytes.clone()))
+            .unwrap_err(),
+    );
+    refused(
+        notes
+            .create_record(&note(&half, 1, half.as_bytes()))
+            .unwrap_err(),
+    );
     let field = FieldDefinition {
         default: Some(half.clone().into()),
         ..FieldDefinition::new(Name::new("more").unwrap(), "string")
     };
     let error = db.add_fields("note", &[field]).unwrap_err().to_string();
-    assert!(error.contains("`more`") && error.contains("16777216"), "{error}");
+    assert!(
+        error.contains("`more`") && error.contains("16777216"),
+        "{error}"
+    );
 
     notes.partial_update(first, &patch("title", "")).unwrap();
     let mut tx = db.begin_with(Isolation::ReadCommitted);
-    tx.partial_update("note", first, &patch("seal", bytes)).unwrap();
-    notes.partial_update(first, &patch("title", &*half)).unwrap();
+    tx.partial_update("note", first, &patch("seal", bytes))
+        .unwrap();
+    notes
+        .partial_update(first, &patch("title", &*half))
+        .unwrap();
     let error = tx.commit().unwrap_err();
-    assert!(matches!(error, TransactionError::InvalidRecord { .. }), "{error}");
+    assert!(
+        matches!(error, TransactionError::InvalidRecord { .. }),
+        "{error}"
+    );
     refused(error.into());
     assert_eq!(notes.read_value(first).unwrap(), note(&half, 1, b""));
 }
@@ -166,11 +227,15 @@ fn a_buffer_that_is_stored_again_has_the_texts_that_it_had() {
     let notes = db.table("note").unwrap();
     for length in 0..100_u8 {
         let title = LONG.repeat(length.into());
-        notes.create_record(&note(&title, length, &vec![length; length.into()])).unwrap();
+        notes
+            .create_record(&note(&title, length, &vec![length; length.into()]))
+            .unwrap();
     }
     let before = notes.buffer().load().unwrap();
     for number in 1..=100 {
-        notes.partial_update(id(number), &patch("title", "gone")).unwrap();
+        notes
+            .partial_update(id(number), &patch("title", "gone"))
+            .unwrap();
     }
     notes.buffer().store(&before).unwrap();
     notes.compact_table().unwrap();
@@ -191,9 +256,13 @@ fn memory_of_long_texts_is_counted_and_given_back() {
     let with_one = db.memory_bytes();
     assert!(with_one >= before + 1024 * 1024, "{before}, {with_one}");
     for round in 0..20 {
-        notes.partial_update(first, &patch("title", &*format!("{title}{round}"))).unwrap();
+        notes
+            .partial_update(first, &patch("title", &*format!("{title}{round}")))
+            .unwrap();
     }
-    notes.partial_update(first, &patch("title", "short")).unwrap();
+    notes
+        .partial_update(first, &patch("title", "short"))
+        .unwrap();
     notes.partial_update(first, &patch("stars", 1_u8)).unwrap();
     let after = db.memory_bytes();
     assert!(after < with_one + 3 * 1024 * 1024, "{with_one}, {after}");

@@ -73,9 +73,8 @@ impl History {
     fn new(seed: u64) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let db = open(&folder);
-        let field = |name: &str, type_id: &str| {
-            FieldDefinition::new(Name::new(name).unwrap(), type_id)
-        };
+        let field =
+            |name: &str, type_id: &str| FieldDefinition::new(Name::new(name).unwrap(), type_id);
         let mut model = Model::default();
         model.fields.push(("level".to_owned(), "u16"));
         model.fields.push((UNIQUE.to_owned(), "string"));
@@ -163,14 +162,19 @@ impl History {
         let number = self.id();
         let id = record_id(number);
         let missing = |error: TransactionError| {
-            assert!(matches!(error, TransactionError::RecordNotFound { .. }), "{error}");
+            assert!(
+                matches!(error, TransactionError::RecordNotFound { .. }),
+                "{error}"
+            );
             false
         };
         let done = |result: Result<(), TransactionError>| result.map_or_else(missing, |()| true);
         match self.random.below(10) {
             0..=3 => {
                 let values = self.values(true);
-                let id = tx.create_record(TABLE, &Value::Object(values.clone())).unwrap();
+                let id = tx
+                    .create_record(TABLE, &Value::Object(values.clone()))
+                    .unwrap();
                 own.records.insert(id.get(), values.into_iter().collect());
             }
             4..=5 => {

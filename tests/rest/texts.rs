@@ -91,8 +91,7 @@ fn a_record_with_texts_has_the_bytes_that_were_written_by_hand_and_is_made_from_
     ]
     .concat();
     let seal_in_json = "CQkJCQkJCQkJCQkJCQ==";
-    let body =
-        json!({"stars": 1, "title": title, "seal": seal_in_json, "remark": "twelve bytes"});
+    let body = json!({"stars": 1, "title": title, "seal": seal_in_json, "remark": "twelve bytes"});
     client.create_record("note", &body);
     assert_eq!(client.get("/tables/note/records/1").body, bytes);
 
@@ -104,13 +103,7 @@ fn a_record_with_texts_has_the_bytes_that_were_written_by_hand_and_is_made_from_
     assert_eq!(client.record("note", 2)["seal"], seal_in_json);
     assert_eq!(client.get(path).body, bytes);
 
-    let short = [
-        &[2, 0, 0, 0][..],
-        &slot(b"x", 0),
-        &slot(b"", 0),
-        &[0; 20],
-    ]
-    .concat();
+    let short = [&[2, 0, 0, 0][..], &slot(b"x", 0), &slot(b"", 0), &[0; 20]].concat();
     client.raw("PUT", path, &short).expect(204);
     assert_eq!(client.get(path).body, short);
     let mut with_padding = short.clone();
@@ -156,10 +149,15 @@ fn bytes_with_any_part_of_the_tail_missing_or_more_than_it_are_refused() {
             .raw("POST", path, &bytes[..length])
             .refused(422, "invalid-field");
         let fault = &problem["errors"][0];
-        assert_eq!((&fault["pointer"], &fault["code"]), (&json!("/title"), &json!("invalid-bytes")));
+        assert_eq!(
+            (&fault["pointer"], &fault["code"]),
+            (&json!("/title"), &json!("invalid-bytes"))
+        );
     }
     let longer = [&bytes[..], &[0, 0, 0]].concat();
-    let problem = client.raw("POST", path, &longer).refused(422, "invalid-field");
+    let problem = client
+        .raw("POST", path, &longer)
+        .refused(422, "invalid-field");
     let detail = problem["errors"][0]["detail"].as_str().unwrap();
     assert!(detail.contains("3 bytes stand behind"), "{detail}");
     let mut no_text = bytes.clone();
@@ -204,7 +202,13 @@ fn a_unique_text_is_refused_twice_and_free_again_when_it_is_gone() {
     let body = json!({"fields": [name, alias]});
     client.post("/tables/user", &body).expect(201);
     // They differ behind their first bytes, and in zeros at their end.
-    let names = ["a name that is long, 1", "a name that is long, 2", "a", "a\0", ""];
+    let names = [
+        "a name that is long, 1",
+        "a name that is long, 2",
+        "a",
+        "a\0",
+        "",
+    ];
     for (index, name) in names.iter().enumerate() {
         let alias = format!("alias {index}");
         client.create_record("user", &json!({"name": name, "alias": alias}));
@@ -215,7 +219,10 @@ fn a_unique_text_is_refused_twice_and_free_again_when_it_is_gone() {
             .post("/tables/user/records", &body)
             .refused(409, "duplicate-key");
         let detail = problem["detail"].as_str().unwrap();
-        assert!(detail.contains(&format!("record {} of", index + 1)), "{detail}");
+        assert!(
+            detail.contains(&format!("record {} of", index + 1)),
+            "{detail}"
+        );
     }
     // Another length before it moves the alias in the record, and must not hide that it is there.
     let body = json!({"name": "a name of quite another length", "alias": "alias 0"});
@@ -227,11 +234,19 @@ fn a_unique_text_is_refused_twice_and_free_again_when_it_is_gone() {
         .json("PATCH", "/tables/user/records/1", &alias)
         .expect(204);
     client
-        .json("PATCH", "/tables/user/records/1", &json!({"name": names[1]}))
+        .json(
+            "PATCH",
+            "/tables/user/records/1",
+            &json!({"name": names[1]}),
+        )
         .refused(409, "duplicate-key");
     client.delete("/tables/user/records/2").expect(204);
     client
-        .json("PATCH", "/tables/user/records/1", &json!({"name": names[1]}))
+        .json(
+            "PATCH",
+            "/tables/user/records/1",
+            &json!({"name": names[1]}),
+        )
         .expect(204);
     let body = json!({"name": names[0], "alias": "alias 0"});
     client.create_record("user", &body);
@@ -288,7 +303,10 @@ fn types_of_variable_length_are_listed_and_refused_as_parts_of_others() {
     });
     assert_eq!(string, expected);
     let option = client.get_json("/types/option%3Cbytes%3E");
-    assert_eq!((&option["size"], &option["plain"]), (&json!(20), &json!(false)));
+    assert_eq!(
+        (&option["size"], &option["plain"]),
+        (&json!(20), &json!(false))
+    );
     for type_id in ["[string; 2]", "option<option<bytes>>"] {
         let body = json!({"fields": [{"name": "value", "type": type_id}]});
         let problem = client

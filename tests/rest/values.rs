@@ -160,8 +160,16 @@ fn of_variable_length() -> Vec<Case> {
         ),
         same("bytes", json!("AAEC"), bytes),
         same("option<string>", json!(null), [0; 20]),
-        same("option<string>", json!(""), [&[0; 16][..], &[1, 0, 0, 0]].concat()),
-        same("option<bytes>", json!("AAEC"), [&bytes[..], &[1, 0, 0, 0]].concat()),
+        same(
+            "option<string>",
+            json!(""),
+            [&[0; 16][..], &[1, 0, 0, 0]].concat(),
+        ),
+        same(
+            "option<bytes>",
+            json!("AAEC"),
+            [&bytes[..], &[1, 0, 0, 0]].concat(),
+        ),
     ]
 }
 
@@ -171,11 +179,13 @@ fn values_of_every_type_come_back_as_they_went_in() {
     let client = &served.client;
     // A table that fields of type `id<thing>` can refer to.
     client.create_table("thing", &[("number", "u8")]);
-    let all = [numbers(), texts_and_moments(), made_of_others(), of_variable_length()];
-    let cases: Vec<Case> = all
-        .into_iter()
-        .flatten()
-        .collect();
+    let all = [
+        numbers(),
+        texts_and_moments(),
+        made_of_others(),
+        of_variable_length(),
+    ];
+    let cases: Vec<Case> = all.into_iter().flatten().collect();
     let names: Vec<String> = (0..cases.len()).map(|index| format!("f{index}")).collect();
     let fields: Vec<(&str, &str)> = names
         .iter()

@@ -84,10 +84,11 @@ pub(super) fn snapshot(version: u64, catalog: &Catalog, tables: &[Table<'_>]) ->
                     &Arc::new(MemoryAccount::new(u64::MAX)),
                 );
                 for (id, record) in *records {
+                    let record = schema.layout.split(record).unwrap();
                     loader.push(RecordId::new(*id).unwrap(), record).unwrap();
                 }
                 let indexes = Indexes::of(schema, catalog.relations_of(schema));
-                draft.set_loaded(loader.finish(*last_id), indexes);
+                draft.set_loaded(loader.finish(*last_id).unwrap(), indexes);
             }
         }
         store.publish(draft);
@@ -101,7 +102,7 @@ pub(super) type Contents = (String, Vec<(u64, Vec<u8>)>, u64);
 fn contents(loaded: &LoadedTable) -> Contents {
     let records = loaded
         .records()
-        .map(|(id, record)| (id.get(), record.to_vec()));
+        .map(|(id, record)| (id.get(), record.to_bytes().into_owned()));
     (
         loaded.schema().name.to_string(),
         records.collect(),

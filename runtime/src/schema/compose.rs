@@ -20,13 +20,7 @@ enum Source<'s> {
 impl RecordLayout {
     /// A whole record; fields that `value` leaves out take their default. Gives every fault, not
     /// only the first.
-    pub fn write(&self, value: &Value, out: &mut [u8]) -> Result<(), Vec<FieldFault>> {
-        out.copy_from_slice(self.write_record(value)?.as_ref().fixed);
-        Ok(())
-    }
-
-    /// The same, in memory of its own.
-    pub fn write_record(&self, value: &Value) -> Result<RecordBuf, Vec<FieldFault>> {
+    pub fn write(&self, value: &Value) -> Result<RecordBuf, Vec<FieldFault>> {
         let mut faults = self.unknown_fields(value)?;
         let mut record = RecordBuf::zeroed(self.record_size());
         for field in self.fields() {

@@ -149,8 +149,7 @@ impl RecordLayout {
     }
 
     /// The record as an object of its fields, without its id.
-    pub fn read<'a>(&self, record: impl Into<RecordRef<'a>>) -> Value {
-        let record = record.into();
+    pub fn read(&self, record: RecordRef<'_>) -> Value {
         Value::object(
             self.fields
                 .iter()
@@ -163,8 +162,8 @@ impl RecordLayout {
     ///
     /// # Panics
     /// Where the fixed part has not exactly `record_size` bytes.
-    pub fn check<'a>(&self, record: impl Into<RecordRef<'a>>) -> Result<(), Vec<FieldFault>> {
-        let RecordRef { fixed, tail } = record.into();
+    pub fn check(&self, record: RecordRef<'_>) -> Result<(), Vec<FieldFault>> {
+        let RecordRef { fixed, tail } = record;
         assert_eq!(fixed.len(), self.record_size, "a whole record is checked");
         let mut faults = Vec::new();
         let mut position = Some(0_usize);
@@ -280,7 +279,7 @@ mod tests {
             ("airport", 5_u64.into()),
             ("level", (-2_i16).into()),
         ]);
-        let record = gate.write_record(&value).unwrap().into_bytes();
+        let record = gate.write(&value).unwrap().into_bytes();
         #[rustfmt::skip]
         let expected = [
             1, 0, 0, 0,                 // open, then padding up to 4
@@ -292,7 +291,7 @@ mod tests {
             0, 0, 0, 0, 0, 0,           // padding up to a multiple of 8
         ];
         assert_eq!(record, expected);
-        assert_eq!(gate.read(&record), value);
+        assert_eq!(gate.read(RecordRef::without_tail(&record)), value);
     }
 
     #[test]
@@ -303,7 +302,7 @@ mod tests {
             ("nubmer", 1.into()),
             ("level", 40_000.into()),
         ]);
-        let faults = gate.write_record(&value).unwrap_err();
+        let faults = gate.write(&value).unwrap_err();
         let told: Vec<String> = faults.iter().map(ToString::to_string).collect();
         assert_eq!(
             told,
@@ -328,7 +327,7 @@ mod tests {
         record[2] = 1;
         record[4] = 0xFF;
         let codes: Vec<_> = gate
-            .check(&record)
+            .check(RecordRef::without_tail(&record))
             .unwrap_err()
             .iter()
             .map(|f| (f.field.clone(), f.fault.code()))

@@ -52,6 +52,7 @@ pub use text::Text;
 pub use timestamp::Timestamp;
 pub use type_layout::{CompositePart, EnumVariant, TypeLayout, TypeSerializer, TypeShape};
 pub use value::Value;
+pub(crate) use variable::Variable;
 pub use variable::VariableKind;
 
 /// The largest fixed part of a record that a table can hold, in bytes.

@@ -49,18 +49,6 @@ impl<'a> RecordRef<'a> {
     }
 }
 
-impl<'a> From<&'a [u8]> for RecordRef<'a> {
-    fn from(fixed: &'a [u8]) -> Self {
-        Self::without_tail(fixed)
-    }
-}
-
-impl<'a> From<&'a Vec<u8>> for RecordRef<'a> {
-    fn from(fixed: &'a Vec<u8>) -> Self {
-        Self::without_tail(fixed)
-    }
-}
-
 /// The bytes of a record, owned.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RecordBuf {

@@ -1,7 +1,7 @@
 //! Records with texts and bytes of any length: their bytes, and what is refused of them.
 
 use super::{
-    Conversion, FieldDefinition, FieldFault, FieldMask, Name, RecordBuf, RecordLayout, RecordRef,
+    Conversion, FieldDefinition, FieldFault, FieldMask, Name, RecordBuf, RecordLayout,
     TAIL_BYTES_MAX, TypeRegistry, Value, ValueFault, VariableKind,
 };
 
@@ -63,7 +63,7 @@ fn a_record_with_texts_of_every_length_has_the_bytes_that_were_written_by_hand()
     assert_eq!((layout.record_size(), layout.align()), (112, 4));
     assert_eq!(layout.padding(), [1..4, 69..72, 89..92, 110..112]);
 
-    let record = layout.write_record(&of_all_kinds()).unwrap();
+    let record = layout.write(&of_all_kinds()).unwrap();
     #[rustfmt::skip]
     let fixed: Vec<u8> = [
         &[7, 0, 0, 0][..],                                     // level, padding
@@ -100,7 +100,7 @@ fn a_record_with_texts_of_every_length_has_the_bytes_that_were_written_by_hand()
 #[test]
 fn a_record_with_any_byte_changed_is_refused_or_is_the_one_form_of_another_value() {
     let layout = all_kinds();
-    let bytes = layout.write_record(&of_all_kinds()).unwrap().into_bytes();
+    let bytes = layout.write(&of_all_kinds()).unwrap().into_bytes();
     let (mut refused, mut valid) = (0, 0);
     for place in 0..bytes.len() {
         for change in 1..=255 {
@@ -110,7 +110,7 @@ fn a_record_with_any_byte_changed_is_refused_or_is_the_one_form_of_another_value
                 Err(_) => refused += 1,
                 Ok(record) => {
                     let value = layout.read(record.as_ref());
-                    assert_eq!(layout.write_record(&value).unwrap(), record, "byte {place}");
+                    assert_eq!(layout.write(&value).unwrap(), record, "byte {place}");
                     valid += 1;
                 }
             }
@@ -124,7 +124,7 @@ fn a_record_with_any_byte_changed_is_refused_or_is_the_one_form_of_another_value
 #[test]
 fn a_record_that_ends_early_or_late_is_refused() {
     let layout = all_kinds();
-    let bytes = layout.write_record(&of_all_kinds()).unwrap().into_bytes();
+    let bytes = layout.write(&of_all_kinds()).unwrap().into_bytes();
     for end in 0..bytes.len() {
         assert!(taken(&layout, &bytes[..end]).is_err(), "{end} bytes");
     }
@@ -158,7 +158,7 @@ fn faults_of_several_fields_are_told_at_once_and_those_that_follow_from_others_a
         ("third", long("c")),
         ("open", true.into()),
     ]);
-    let bytes = layout.write_record(&value).unwrap().into_bytes();
+    let bytes = layout.write(&value).unwrap().into_bytes();
     let with = |changes: &[(usize, u8)]| {
         let mut bytes = bytes.clone();
         for (place, byte) in changes {
@@ -189,7 +189,7 @@ fn values_of_other_types_are_refused_and_so_is_whatever_is_no_base64() {
         ("note", "not base64".into()),
     ]);
     assert_eq!(
-        told(&layout.write_record(&value).unwrap_err()),
+        told(&layout.write(&value).unwrap_err()),
         [
             "`name`: expected string, found 1 bytes",
             "`raw`: expected bytes, found 1",
@@ -198,7 +198,7 @@ fn values_of_other_types_are_refused_and_so_is_whatever_is_no_base64() {
     );
     let value = Value::object([("name", Value::Null), ("raw", Value::Null)]);
     assert_eq!(
-        told(&layout.write_record(&value).unwrap_err()),
+        told(&layout.write(&value).unwrap_err()),
         [
             "`name`: expected string, found null",
             "`raw`: expected bytes, found null"
@@ -249,7 +249,7 @@ fn keys_are_equal_where_values_are_and_in_the_order_of_the_texts() {
     let (_, name) = layout.field("name").unwrap();
     let record = |before: &str, value: Value| {
         let value = Value::object([("before", before.into()), ("name", value)]);
-        layout.write_record(&value).unwrap()
+        layout.write(&value).unwrap()
     };
     let texts = ["", "\0", "a", "a\0", "aa", "abcdefghijklm", "abcdefghijkln"];
     let ordered = [Value::Null].into_iter().chain(texts.map(Value::from));
@@ -290,9 +290,7 @@ fn a_slot_by_itself_is_a_value_where_all_of_it_stands_there() {
     let fault = string.serializer.write(&long, &mut place).unwrap_err();
     assert!(matches!(fault, ValueFault::TooLong { .. }), "{fault}");
     let fields = layout(&[("name", "option<string>")]);
-    let record = fields
-        .write_record(&Value::object([("name", long)]))
-        .unwrap();
+    let record = fields.write(&Value::object([("name", long)])).unwrap();
     assert!(string.serializer.check(record.as_ref().fixed).is_err());
 }
 
@@ -306,7 +304,7 @@ fn what_is_too_much_for_one_record_is_refused_by_the_field_with_which_it_is() {
             ("second", "2".repeat(second).into()),
             ("third", Value::Bytes(vec![3; third])),
         ]);
-        layout.write_record(&value)
+        layout.write(&value)
     };
     let full = record(most / 2, most / 4, most / 4).unwrap();
     assert_eq!(full.as_ref().tail.len(), TAIL_BYTES_MAX);
@@ -361,7 +359,7 @@ fn a_record_of_other_fields_keeps_the_values_of_those_that_both_have() {
         ("level", 3.into()),
         ("raw", Value::Bytes(vec![9; 30])),
     ]);
-    let record = former.write_record(&value).unwrap();
+    let record = former.write(&value).unwrap();
     let added = [
         field("raw", "bytes", None),
         field("name", "string", None),
@@ -386,7 +384,7 @@ fn a_record_of_other_fields_keeps_the_values_of_those_that_both_have() {
         ("rank", 5.into()),
     ]);
     assert_eq!(layout.read(out.as_ref()), expected);
-    assert_eq!(layout.write_record(&expected).unwrap(), out);
+    assert_eq!(layout.write(&expected).unwrap(), out);
 
     let large = "x".repeat(TAIL_BYTES_MAX - 100);
     let added = field("large", "string", Some(large.into()));
@@ -398,7 +396,7 @@ fn a_record_of_other_fields_keeps_the_values_of_those_that_both_have() {
         ("level", 3.into()),
         ("raw", "".into()),
     ]);
-    let longer = former.write_record(&value).unwrap();
+    let longer = former.write(&value).unwrap();
     let fault = conversion.convert(longer.as_ref(), &mut out).unwrap_err();
     assert_eq!(fault.field, "large");
 
@@ -475,7 +473,7 @@ fn random_records_come_back_from_bytes_and_from_json_and_parts_of_them_from_merg
     let mut random = Random(seed);
     for round in 0..500 {
         let value = random.record();
-        let record = layout.write_record(&value).unwrap();
+        let record = layout.write(&value).unwrap();
         let at = || format!("round {round} of seed {seed:#x}");
         let bytes = record.clone().into_bytes();
         assert_eq!(taken(&layout, &bytes).as_ref(), Ok(&record), "{}", at());
@@ -486,10 +484,10 @@ fn random_records_come_back_from_bytes_and_from_json_and_parts_of_them_from_merg
         assert_eq!(layout.read(record.as_ref()), value, "{}", at());
         let json = serde_json::to_string(&value).unwrap();
         let read: Value = serde_json::from_str(&json).unwrap();
-        assert_eq!(layout.write_record(&read).unwrap(), record, "{}", at());
+        assert_eq!(layout.write(&read).unwrap(), record, "{}", at());
 
         let other_value = random.record();
-        let other = layout.write_record(&other_value).unwrap();
+        let other = layout.write(&other_value).unwrap();
         let chosen = random.below(256);
         let of = |index: usize| match chosen >> index & 1 {
             0 => &value,
@@ -505,7 +503,7 @@ fn random_records_come_back_from_bytes_and_from_json_and_parts_of_them_from_merg
         let indexes = (0..parts.len()).filter(|index| chosen >> index & 1 == 1);
         let mask = indexes.clone().fold(FieldMask::NONE, FieldMask::with);
         let patch = Value::Object(indexes.map(|index| parts[index].clone()).collect());
-        let expected = layout.write_record(&Value::Object(parts)).unwrap();
+        let expected = layout.write(&Value::Object(parts)).unwrap();
         let merged = layout.merge(record.as_ref(), other.as_ref(), mask).unwrap();
         assert_eq!(merged, expected, "{}", at());
         let (patched, named) = layout.patch(&patch, record.as_ref()).unwrap();

@@ -107,7 +107,7 @@ impl Variable {
 
     /// The value in a field's place; none where the field says none, or where place and tail do
     /// not belong together, which no checked record does.
-    pub(super) fn content<'r>(self, place: &'r [u8], tail: &'r [u8]) -> Option<&'r [u8]> {
+    pub(crate) fn content<'r>(self, place: &'r [u8], tail: &'r [u8]) -> Option<&'r [u8]> {
         if self.optional && place.get(slot::SLOT_BYTES) != Some(&1) {
             return None;
         }
@@ -176,7 +176,7 @@ impl Variable {
 
     /// A value as an index has it: in the order of the values, none before all others, and equal
     /// where they are.
-    pub(super) fn key(self, content: Option<&[u8]>) -> Cow<'_, [u8]> {
+    pub(crate) fn key(self, content: Option<&[u8]>) -> Cow<'_, [u8]> {
         match (self.optional, content) {
             (false, content) => Cow::Borrowed(content.unwrap_or_default()),
             (true, None) => Cow::Borrowed(&[]),

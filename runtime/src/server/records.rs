@@ -163,8 +163,7 @@ fn changed(
     representation: bool,
 ) -> Response {
     let snapshot = representation.then(|| rest.snapshot());
-    let response =
-        snapshot.map(|snapshot| record_response(rest, &snapshot, table, id, Form::Json));
+    let response = snapshot.map(|snapshot| record_response(rest, &snapshot, table, id, Form::Json));
     match response {
         Some(Ok(response)) => {
             let applied = HeaderValue::from_static("return=representation");

@@ -1,44 +1,16 @@
 //! A table: what all versions of it share, and what one version is.
 
 use std::sync::{
-    Arc, Mutex,
+    Arc, Mutex, MutexGuard, PoisonError,
     atomic::{AtomicU64, Ordering},
 };
 
 use super::{
     Indexes, MemoryAccount, StorageError,
-    memory::{Arena, Purpose},
-    tree::{Geometry, NODE_BYTES, Retired, Side, Tree},
+    table_memory::TableMemory,
+    tree::{Geometry, Tree},
 };
 use crate::schema::{RecordId, TableSchema};
-
-/// The memory of one table's pages and nodes. It lives as long as any snapshot that has the table.
-#[derive(Debug)]
-pub(crate) struct TableMemory {
-    pub(super) pages: Arena,
-    pub(super) nodes: Arena,
-}
-
-impl TableMemory {
-    pub(super) fn new(geometry: Geometry, account: &Arc<MemoryAccount>) -> Self {
-        Self {
-            pages: Arena::new(geometry.page_bytes(), Purpose::Pages, Arc::clone(account)),
-            nodes: Arena::new(NODE_BYTES, Purpose::Nodes, Arc::clone(account)),
-        }
-    }
-
-    /// Takes back blocks that nothing reaches any more.
-    pub(super) fn give_back(&self, blocks: &[Retired]) {
-        let of = |side: Side| {
-            blocks
-                .iter()
-                .filter(move |r| r.side == side)
-                .map(|r| r.block)
-        };
-        self.pages.give_back(of(Side::Page));
-        self.nodes.give_back(of(Side::Node));
-    }
-}
 
 /// What all versions of a table share.
 #[derive(Debug)]
@@ -47,7 +19,7 @@ pub(crate) struct TableShared {
     /// The highest record id given out.
     last_id: AtomicU64,
     /// Held while a transaction that changes the table is checked and published.
-    pub(crate) commit: Mutex<()>,
+    commit: Mutex<()>,
 }
 
 impl TableShared {
@@ -57,6 +29,11 @@ impl TableShared {
             last_id: AtomicU64::new(last_id),
             commit: Mutex::new(()),
         }
+    }
+
+    /// The lock that is held while a transaction that changes the table is checked and published.
+    pub(crate) fn lock_commit(&self) -> MutexGuard<'_, ()> {
+        self.commit.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The next record id, never given out before.
@@ -101,7 +78,7 @@ impl TableVersion {
         indexes: Indexes,
         account: &Arc<MemoryAccount>,
     ) -> Self {
-        let geometry = Geometry::new(schema.record_size());
+        let geometry = Geometry::of(&schema);
         let memory = Arc::new(TableMemory::new(geometry, account));
         Self {
             schema,
@@ -120,16 +97,16 @@ impl TableVersion {
 
     /// Bytes of all chunks of the table's memory.
     pub(crate) fn memory_bytes(&self) -> usize {
-        self.shared.memory.pages.bytes() + self.shared.memory.nodes.bytes()
+        self.shared.memory.lock().bytes()
     }
 
     /// Records that there is room for before memory grows.
     pub(crate) fn capacity(&self) -> u64 {
-        (self.shared.memory.pages.block_count() * self.tree.geometry().slots()) as u64
+        (self.shared.memory.lock().pages.block_count() * self.tree.geometry().slots()) as u64
     }
 
     /// Doubles the capacity at least, without moving a record.
     pub(crate) fn grow(&self) -> Result<(), StorageError> {
-        self.shared.memory.pages.grow()
+        self.shared.memory.lock().pages.grow()
     }
 }

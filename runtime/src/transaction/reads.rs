@@ -75,7 +75,7 @@ impl ReadSet {
                 None => true,
                 Some(now) if now.changed_at() == before.changed_at() => false,
                 Some(now) => {
-                    let same = |id: &RecordId| now.read_record(*id) == before.read_record(*id);
+                    let same = |id: &RecordId| now.record(*id) == before.record(*id);
                     reads.all || !reads.records.iter().all(same)
                 }
             };

@@ -37,15 +37,19 @@ pub(in crate::persistence) fn write(
             runs + u64::from(live != 0),
         )
     });
-    let tails_length = 0;
+    let tails = || {
+        let records = table.records().filter(|_| schema.layout.has_tails());
+        records.map(|(_, record)| record.tail)
+    };
+    let tails_length = tails().map(|tail| tail.len() as u64).sum();
     let parts = Parts::compute(record_size as u64, record_count, run_count, tails_length)
         .ok_or(io::ErrorKind::FileTooLarge)?;
 
     let mut pieces = Pieces::new(&mut *file, schema.id.0);
     for page in table.pages() {
         for (_, record) in page.records() {
-            debug_assert_eq!(record.len(), record_size);
-            pieces.push(record)?;
+            debug_assert_eq!(record.fixed.len(), record_size);
+            pieces.push(record.fixed)?;
         }
     }
     let records_end = HEADER_BYTES as u64 + parts.records_length;
@@ -57,6 +61,12 @@ pub(in crate::persistence) fn write(
             live: page.live(),
         }))?;
     }
+    for tail in tails() {
+        pieces.push(tail)?;
+    }
+    let tails_end = parts.tails_offset + parts.tails_length;
+    let gap = (parts.checksums_offset - tails_end) as usize;
+    pieces.push(&[0; 16][..gap])?;
     let (end, checksums) = pieces.finish()?;
     assert_eq!(
         end, parts.checksums_offset,

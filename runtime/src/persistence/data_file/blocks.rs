@@ -104,14 +104,16 @@ impl<'b> Area<'b> {
         Ok(taken)
     }
 
-    /// Checks that all up to `end` was taken, and that zeros are what is left of the area.
-    pub(super) fn finish(mut self, end: usize, what: &str) -> Result<(), Damage> {
-        if self.place != end {
-            let found = format!("{} bytes more", end.abs_diff(self.place));
+    /// Checks that all of it was taken, and that zeros follow up to `next`.
+    pub(super) fn finish(mut self, what: &str, next: usize) -> Result<(), Damage> {
+        let (end, left) = (self.end, self.end - self.place);
+        if left > 0 {
+            let found = format!("{left} bytes more");
             return Err(damage(self.place, format_args!("the end of {what}"), found));
         }
-        let rest = self.take(self.end - self.place)?;
-        match rest.iter().position(|byte| *byte != 0) {
+        self.end = next;
+        let gap = self.take(next - end)?;
+        match gap.iter().position(|byte| *byte != 0) {
             None => Ok(()),
             Some(at) => {
                 let expected = format!("zeros behind {what}");

@@ -64,14 +64,16 @@ pub(in crate::persistence) fn read<E>(
         parts.tails_offset,
         parts.checksums_offset,
     ]
-    .map(|at| at as usize);
+    .map(|offset| offset as usize);
     let runs = blocks
         .area(runs_start..tails_start)
         .take(tails_start - runs_start)?;
     check_runs(&header, runs)?;
 
-    let mut records = blocks.area(HEADER_BYTES..runs_start);
-    let mut tails = blocks.area(tails_start..checksums_start);
+    let records_end = HEADER_BYTES + parts.records_length as usize;
+    let tails_end = tails_start + parts.tails_length as usize;
+    let mut records = blocks.area(HEADER_BYTES..records_end);
+    let mut tails = blocks.area(tails_start..tails_end);
     for id in runs.chunks_exact(size_of::<Run>()).flat_map(ids) {
         let offset = records.place();
         let fixed = records.take(schema.record_size())?;
@@ -80,10 +82,8 @@ pub(in crate::persistence) fn read<E>(
         check_record(schema, id, offset, record)?;
         take(id, record).map_err(ReadError::Refused)?;
     }
-    let records_end = HEADER_BYTES + parts.records_length as usize;
-    records.finish(records_end, "the records")?;
-    let tails_end = tails_start + parts.tails_length as usize;
-    tails.finish(tails_end, "the tails")?;
+    records.finish("the records", runs_start)?;
+    tails.finish("the tails", checksums_start)?;
     Ok(())
 }
 
@@ -313,7 +313,7 @@ mod tests {
     use crate::{
         persistence::{
             data_file::write,
-            testing::{MemoryFile, definition, gates, snapshot},
+            testing::{MemoryFile, definition, gates, note, notes, snapshot},
         },
         schema::Catalog,
     };
@@ -406,6 +406,109 @@ mod tests {
         }
     }
 
+    /// Records of [`notes`] with short texts and long ones.
+    fn many_notes(count: u64) -> Vec<(u64, Vec<u8>)> {
+        let record = |number: u64| {
+            let title = "title ".repeat((number * number % 1_000) as usize);
+            note(
+                number as u8,
+                &title,
+                &[number as u8; 40][..number as usize % 41],
+            )
+        };
+        (1..=count)
+            .map(|number| (3 * number, record(number)))
+            .collect()
+    }
+
+    #[test]
+    fn texts_of_many_blocks_come_back_with_their_records() {
+        let catalog = notes();
+        for count in [0, 1, 2, 40, 300] {
+            let records = many_notes(count);
+            let (bytes, expected) = file(&catalog, "note", &records, 1_000);
+            let read = read_all(&bytes, &expected, &catalog, "note").unwrap();
+            assert!(read == records, "{count} records");
+        }
+        // More than a piece of the writer in one text.
+        let long = "x".repeat(3 * 1024 * 1024);
+        let records = [(1, note(1, &long, &[1; 100])), (2, note(2, "", &[2; 100]))];
+        let (bytes, expected) = file(&catalog, "note", &records, 2);
+        let read = read_all(&bytes, &expected, &catalog, "note").unwrap();
+        assert!(read == records);
+    }
+
+    #[test]
+    fn a_changed_byte_of_any_tail_is_found_at_its_block() {
+        let catalog = notes();
+        let (mut bytes, expected) = file(&catalog, "note", &many_notes(300), 900);
+        let header: Header = pod_read_unaligned(&bytes[..HEADER_BYTES]);
+        let tails = header.checksums_offset - header.tails_length;
+        assert!(
+            header.tails_length > 5 * 64 * 1024,
+            "they take several blocks"
+        );
+        let around = |place: u64| (place - 30..place + 30).map(|place| place as usize);
+        let places = (HEADER_BYTES..header.checksums_offset as usize).step_by(1021);
+        for place in places
+            .chain(around(tails))
+            .chain(around(header.checksums_offset))
+        {
+            bytes[place] ^= 1;
+            let damage = read_all(&bytes, &expected, &catalog, "note").unwrap_err();
+            if (place as u64) < header.checksums_offset {
+                let block = (place - HEADER_BYTES) / (64 * 1024) * 64 * 1024;
+                assert_eq!(damage.offset, (HEADER_BYTES + block) as u64, "{damage:?}");
+            }
+            bytes[place] ^= 1;
+        }
+        read_all(&bytes, &expected, &catalog, "note").unwrap();
+    }
+
+    #[test]
+    fn tails_that_are_not_those_of_the_records_are_refused_even_under_right_checksums() {
+        let catalog = notes();
+        let title = "a title of some length";
+        let records = [(1, note(1, title, b"")), (2, note(2, title, b""))];
+        let (bytes, expected) = file(&catalog, "note", &records, 2);
+        let damaged = |change: &dyn Fn(&mut [u8])| {
+            let (mut bytes, mut expected) = (bytes.clone(), expected);
+            change(&mut bytes);
+            let mut header: Header = pod_read_unaligned(&bytes[..HEADER_BYTES]);
+            let checksums = header.checksums_offset as usize;
+            let checksum = super::super::block_checksum(1, 0, &bytes[HEADER_BYTES..checksums]);
+            bytes[checksums..].copy_from_slice(&checksum.to_le_bytes());
+            header.checksums_crc32c = crc32c::crc32c(&bytes[checksums..]);
+            header.header_crc32c = Header::checksum(bytemuck::bytes_of(&header));
+            bytes[..HEADER_BYTES].copy_from_slice(bytemuck::bytes_of(&header));
+            expected.header_crc32c = header.header_crc32c;
+            read_all(&bytes, &expected, &catalog, "note").unwrap_err()
+        };
+        let first = HEADER_BYTES;
+        let tails = HEADER_BYTES + 80 + 16;
+        // No UTF-8, in the second of them.
+        let damage = damaged(&|bytes| bytes[tails + 26 + 10] = 0xFF);
+        assert_eq!(damage.offset, (first + 36) as u64);
+        assert!(damage.found.contains("`title`") && damage.found.contains("utf-8"));
+        // A slot that says that its text is longer or shorter than it is.
+        let damage = damaged(&|bytes| bytes[first + 4] += 1);
+        assert!(damage.found.contains("`title`"), "{damage:?}");
+        let damage = damaged(&|bytes| bytes[first + 36 + 4] -= 1);
+        assert!(damage.found.contains("`title`"), "{damage:?}");
+        // A slot that says that its text is larger than the file.
+        let damage = damaged(&|bytes| bytes[first + 36 + 4..][..4].fill(0xFF));
+        assert_eq!(damage.offset, (tails + 26) as u64);
+        assert_eq!(damage.found, "26 bytes");
+        // One that says that all of it stands in the slot, so that bytes are left.
+        let damage = damaged(&|bytes| bytes[first + 36 + 4..][..16].fill(0));
+        assert_eq!(damage.offset, (tails + 26) as u64);
+        assert_eq!(damage.found, "26 bytes more");
+        // Something behind the last of them.
+        let damage = damaged(&|bytes| bytes[tails + 52] = 1);
+        assert_eq!(damage.offset, (tails + 52) as u64);
+        assert_eq!(damage.expected, "zeros behind the tails");
+    }
+
     #[test]
     fn a_record_that_is_no_value_is_refused_even_under_a_right_checksum() {
         let mut catalog = gates();
@@ -448,6 +551,8 @@ mod tests {
             forged(|header| header.run_count = u64::MAX),
             forged(|header| header.run_count = 0),
             forged(|header| header.runs_offset += 16),
+            forged(|header| header.tails_length = 1),
+            forged(|header| header.tails_length = u64::MAX),
             forged(|header| header.checksums_offset = u64::MAX),
             forged(|header| header.file_length -= 1),
             forged(|header| header.record_size = 0),

@@ -152,7 +152,7 @@ impl<'f> Pieces<'f> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::persistence::testing::{MemoryFile, gates, snapshot};
+    use crate::persistence::testing::{MemoryFile, gates, note, notes, snapshot};
 
     #[test]
     fn a_small_file_has_the_bytes_that_were_written_by_hand() {
@@ -214,5 +214,48 @@ mod tests {
                 records: 3
             }
         );
+    }
+
+    #[test]
+    fn tails_follow_the_runs_in_the_order_of_ids_and_without_gaps() {
+        let catalog = notes();
+        let title = "a title of some length";
+        let records = [
+            (3, note(1, title, b"short")),
+            (4, note(2, "", b"")),
+            (9, note(3, "short", &[7; 13])),
+        ];
+        let snapshot = snapshot(1, &catalog, &[("note", &records, 9, 1)]);
+        let table = snapshot.table_by_name("note").unwrap();
+        let mut file = MemoryFile::default();
+        let written = write(&mut file, Uuid::nil(), 1, table).unwrap();
+        let bytes = file.bytes;
+
+        let fixed: Vec<u8> = records
+            .iter()
+            .flat_map(|(_, record)| record[..36].to_vec())
+            .collect();
+        assert_eq!(bytes[4096..4096 + 108], fixed);
+        assert_eq!(bytes[4096 + 108..4096 + 112], [0; 4]);
+        let runs = 4096 + 112;
+        let mut run = 1_u64.to_le_bytes().to_vec();
+        run.extend(0b1_0000_1100_u64.to_le_bytes());
+        assert_eq!(bytes[runs..runs + 16], run);
+        let tails = runs + 16;
+        let expected = [
+            &[22, 0, 0, 0][..],
+            title.as_bytes(),
+            &[13, 0, 0, 0],
+            &[7; 13],
+        ];
+        let expected = expected.concat();
+        assert_eq!(expected.len(), 43);
+        assert_eq!(bytes[tails..tails + 43], expected);
+        assert_eq!(bytes[tails + 43..tails + 48], [0; 5]);
+        let checksums = tails + 48;
+        assert_eq!(bytes.len(), checksums + 4);
+        assert_eq!(bytes[80..88], (checksums as u64).to_le_bytes());
+        assert_eq!(bytes[112..120], 43_u64.to_le_bytes());
+        assert_eq!(written.length, bytes.len() as u64);
     }
 }

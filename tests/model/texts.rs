@@ -342,5 +342,5 @@ fn check(snapshot: &Snapshot, model: &Model) {
 
 #[test]
 fn random_histories_of_texts_are_those_of_an_ordered_map() {
-    for_each_seed(0..60, |seed| History::new(seed).run());
+    for_each_seed(0..150, |seed| History::new(seed).run());
 }

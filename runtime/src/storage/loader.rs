@@ -2,11 +2,11 @@
 
 #![expect(unsafe_code, reason = "a staged tree is made of an empty one")]
 
-use std::{fmt, ops::Range, sync::Arc};
+use std::{fmt, sync::Arc};
 
 use super::{
     StagedTree, StorageError,
-    memory::MemoryAccount,
+    memory::{Block, MemoryAccount},
     table::TableShared,
     table_memory::TableMemory,
     tree::{Geometry, Leaf, Page, Tree},
@@ -30,8 +30,7 @@ struct LoadedPage {
     first: u64,
     live: u64,
     fixed_parts: Vec<u8>,
-    tails: Vec<(RecordId, Range<usize>)>,
-    tail_bytes: Vec<u8>,
+    tails: Vec<(RecordId, Block)>,
 }
 
 /// A table whose records are loaded and that is part of no snapshot yet.
@@ -81,12 +80,8 @@ impl TableLoader {
         self.page.live |= 1 << bit;
         let RecordRef { fixed, tail } = record;
         self.page.fixed_parts.extend_from_slice(fixed);
-        if !tail.is_empty() {
-            let start = self.page.tail_bytes.len();
-            self.page.tail_bytes.extend_from_slice(tail);
-            let end = self.page.tail_bytes.len();
-            self.page.tails.push((id, start..end));
-        }
+        let tail = self.staged.new_tail(tail)?;
+        self.page.tails.extend(tail.map(|tail| (id, tail)));
         self.records += 1;
         self.last_id = id.get();
         Ok(())
@@ -100,13 +95,12 @@ impl TableLoader {
             return Ok(());
         };
         staged.insert_page(first, page.live, &page.fixed_parts, *pack)?;
-        for (id, range) in page.tails.drain(..) {
-            staged.add_tail(id, &page.tail_bytes[range])?;
+        for (id, tail) in page.tails.drain(..) {
+            staged.add_tail(id, tail)?;
         }
         page.first = 0;
         page.live = 0;
         page.fixed_parts.clear();
-        page.tail_bytes.clear();
         Ok(())
     }
 

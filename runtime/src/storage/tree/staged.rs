@@ -278,8 +278,12 @@ impl StagedTree {
         Ok(())
     }
 
-    /// Gives a record of a page that this tree made a tail for the first time.
-    pub(crate) fn add_tail(&mut self, id: RecordId, bytes: &[u8]) -> Result<(), StorageError> {
+    /// Gives a record of a page that this tree made a tail, which is new too, for the first time.
+    pub(in crate::storage) fn add_tail(
+        &mut self,
+        id: RecordId,
+        tail: Block,
+    ) -> Result<(), StorageError> {
         let geometry = self.tree.geometry;
         assert!(geometry.has_tails(), "the table has fields of any length");
         let (leaf, page, bit) = geometry.place(id.get() - 1);
@@ -290,12 +294,11 @@ impl StagedTree {
             node.read().is_fresh(page) && entry.live >> bit & 1 == 1,
             "the record was just added"
         );
-        let new = self.new_tail(bytes)?;
         // SAFETY: the page is private to this tree, which is borrowed exclusively; packed pages
         // may be written until they are published, since nobody else has seen them.
         let slot = unsafe { tail_slot(&entry, geometry, bit) };
         // SAFETY: as above.
-        unsafe { slot.write(new.map_or(std::ptr::null_mut(), Block::as_ptr)) };
+        unsafe { slot.write(tail.as_ptr()) };
         Ok(())
     }
 
@@ -337,7 +340,11 @@ impl StagedTree {
         }
     }
 
-    fn new_tail(&mut self, bytes: &[u8]) -> Result<Option<Block>, StorageError> {
+    /// A tail that no record has yet; none where `bytes` are none. It goes with the tree.
+    pub(in crate::storage) fn new_tail(
+        &mut self,
+        bytes: &[u8],
+    ) -> Result<Option<Block>, StorageError> {
         if bytes.is_empty() {
             return Ok(None);
         }

@@ -133,7 +133,9 @@ impl Published {
                 .insert_page(id(page.first_id()), page.live(), &fixed, true)
                 .unwrap();
             for (id, record) in page.records() {
-                staged.add_tail(id, record.tail).unwrap();
+                if let Some(tail) = staged.new_tail(record.tail).unwrap() {
+                    staged.add_tail(id, tail).unwrap();
+                }
             }
         }
         new.publish(staged);
@@ -285,7 +287,8 @@ fn what_an_aborted_load_made_is_given_back() {
     let mut table = Published::new(Geometry::new(64).with_tails());
     let mut staged = table.stage();
     staged.insert_page(id(1), 0b101, &[1; 128], true).unwrap();
-    staged.add_tail(id(3), b"a tail of some bytes").unwrap();
+    let tail = staged.new_tail(b"a tail of some bytes").unwrap().unwrap();
+    staged.add_tail(id(3), tail).unwrap();
     // The packed page is written at full size.
     staged.update(id(1)).unwrap().unwrap().set(&[2; 64]);
     assert_eq!(staged.view().tail(id(3)).unwrap(), b"a tail of some bytes");

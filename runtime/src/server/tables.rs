@@ -181,11 +181,16 @@ fn definition(rest: &Rest, name: Name, payload: &Payload) -> Result<TableDefinit
 fn is_same(snapshot: &Snapshot, definition: &TableDefinition) -> bool {
     let catalog = snapshot.catalog();
     let layout = RecordLayout::compute(&definition.name, &definition.fields, catalog.types());
+    // As JSON, in which a default that is no number is the same as another.
+    let told = |layout: &RecordLayout| {
+        let fields: Vec<FieldJson<'_>> = layout.fields().iter().map(FieldJson::from).collect();
+        serde_json::to_value(fields).ok()
+    };
     catalog
         .table(definition.name.as_str())
         .is_some_and(|table| {
             !table.compiled
                 && table.documentation == definition.documentation
-                && layout.is_ok_and(|layout| layout == table.layout)
+                && layout.is_ok_and(|layout| told(&layout) == told(&table.layout))
         })
 }

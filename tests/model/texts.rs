@@ -83,12 +83,7 @@ impl History {
             unique: name == UNIQUE,
             ..field(name, type_id)
         });
-        let definition = TableDefinition {
-            name: Name::new(TABLE).unwrap(),
-            fields: fields.collect(),
-            relations: Vec::new(),
-            documentation: String::new(),
-        };
+        let definition = TableDefinition::new(Name::new(TABLE).unwrap(), fields.collect());
         db.create_table(&definition).unwrap();
         Self {
             folder,

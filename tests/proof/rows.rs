@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use harness::{Account, Random};
+use harness::{Account, Random, purses::change_fields_under_load};
 use tickbase::{Database, Id};
 
 use crate::sanitizer;
@@ -33,7 +33,7 @@ pub(crate) struct Row {
 }
 
 /// All rows.
-pub(crate) const ROWS: [Row; 4] = [
+pub(crate) const ROWS: [Row; 5] = [
     Row {
         name: "snapshots_are_whole",
         asked: 3_000_000,
@@ -48,6 +48,11 @@ pub(crate) const ROWS: [Row; 4] = [
         name: "held_snapshots_never_change",
         asked: 2_000,
         prove: held_snapshots_never_change,
+    },
+    Row {
+        name: "nothing_is_lost_while_fields_change",
+        asked: 1_000,
+        prove: nothing_is_lost_while_fields_change,
     },
     Row {
         name: "address_sanitizer_finds_nothing",
@@ -174,4 +179,15 @@ fn held_snapshots_never_change(run: &Run) -> Reached {
         assert_eq!(read(&snapshot), seen);
     }
     Reached::Times(run.asked)
+}
+
+/// Fields of a table come and go while others write to it and read it.
+fn nothing_is_lost_while_fields_change(run: &Run) -> Reached {
+    let at_a_time = 50;
+    let seeds = run.seed..run.seed + run.asked.div_ceil(at_a_time);
+    Reached::Times(
+        seeds
+            .map(|seed| change_fields_under_load(seed, at_a_time))
+            .sum(),
+    )
 }

@@ -229,12 +229,7 @@ fn schema(client: Client) -> Json {
 
 fn note() -> TableDefinition {
     let stars = FieldDefinition::new(Name::new("stars").unwrap(), "u8");
-    TableDefinition {
-        name: Name::new("note").unwrap(),
-        fields: vec![stars],
-        relations: Vec::new(),
-        documentation: String::new(),
-    }
+    TableDefinition::new(Name::new("note").unwrap(), vec![stars])
 }
 
 #[test]
@@ -307,6 +302,55 @@ fn a_schema_change_is_on_disk_before_it_is_answered() {
 }
 
 #[test]
+fn fields_of_a_large_table_are_on_disk_with_its_records_before_they_are_answered() {
+    let folder = tempfile::tempdir().unwrap();
+    let served = Served::run(lazy().open(&folder).unwrap());
+    let client = served.client;
+    client.create_table("gate", &[("level", "u8"), ("number", "u32")]);
+    let db = served.handle().database().clone();
+    db.transact(|tx| {
+        for number in 1..=20_000_u32 {
+            let gate = Value::object([("level", Value::from(1_u8)), ("number", number.into())]);
+            tx.create_record("gate", &gate)?;
+        }
+        Ok(())
+    })
+    .unwrap();
+    // What a crash would leave at this moment.
+    let left = || {
+        let copy = tempfile::tempdir().unwrap();
+        fs::create_dir(copy.path().join("data")).unwrap();
+        fs::copy(
+            folder.path().join("schema.json"),
+            copy.path().join("schema.json"),
+        )
+        .unwrap();
+        let file = crate::data_file(folder.path(), "gate");
+        let name = file.file_name().unwrap();
+        fs::copy(&file, copy.path().join("data").join(name)).unwrap();
+        let db = lazy().open(&copy).unwrap();
+        let gate = db.table("gate").unwrap();
+        let last = gate.read_value(tickbase::RecordId::new(20_000).unwrap());
+        (
+            db.snapshot().table_by_name("gate").unwrap().len(),
+            last.unwrap(),
+        )
+    };
+    let width = json!({"name": "width", "type": "f64", "default": 2.5});
+    let added = client.post("/tables/gate/fields", &width).expect(201);
+    assert_eq!(added.header("tickbase-durability"), Some("disk"));
+    let (records, last) = left();
+    assert_eq!((records, last.get("width")), (20_000, Some(&2.5.into())));
+    client.delete("/tables/gate/fields/level").expect(204);
+    let (records, last) = left();
+    assert_eq!((records, last.get("level")), (20_000, None));
+    assert_eq!(
+        last.get("number").map(Value::describe).as_deref(),
+        Some("20000")
+    );
+}
+
+#[test]
 fn a_stop_flushes_everything_and_answers_who_waits() {
     let folder = tempfile::tempdir().unwrap();
     let served = Served::run(lazy().open(&folder).unwrap());
@@ -318,6 +362,77 @@ fn a_stop_flushes_everything_and_answers_who_waits() {
     assert!(client.connect().is_err(), "nobody listens");
     let served = Served::run(lazy().open(&folder).unwrap());
     assert_eq!(served.client.record("note", 1)["stars"], 5);
+}
+
+#[test]
+fn a_table_above_its_limit_opens_readable_and_can_be_made_smaller() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = |limit: Option<u64>| {
+        let builder = lazy().table::<Account>();
+        match limit {
+            Some(limit) => builder.table_memory_limit::<Account>(limit),
+            None => builder,
+        }
+        .open(&folder)
+        .unwrap()
+    };
+    let add = |db: &Database, count: i64| {
+        db.transact(|tx| {
+            (0..count).try_for_each(|balance| tx.insert(Account { balance }).map(|_| ()))?;
+            Ok(())
+        })
+    };
+    let db = open(None);
+    add(&db, 100_000).unwrap();
+    let limited = TableDefinition {
+        memory_limit_bytes: Some(1 << 20),
+        ..note()
+    };
+    db.create_table(&limited).unwrap();
+    tickbase::Runtime::new(db).stop().unwrap();
+
+    let db = open(Some(1 << 18));
+    let snapshot = db.snapshot();
+    let accounts = snapshot.table::<Account>();
+    assert_eq!(
+        (accounts.len(), accounts.iter().count()),
+        (100_000, 100_000)
+    );
+    assert_eq!(accounts.as_bytes().memory_limit_bytes(), Some(1 << 18));
+    assert!(accounts.as_bytes().memory_bytes() > 1 << 19);
+    let notes = snapshot.table_by_name("note").unwrap();
+    assert_eq!(
+        notes.memory_limit_bytes(),
+        Some(1 << 20),
+        "it is in schema.json"
+    );
+    drop(snapshot);
+    let error = add(&db, 100_000).unwrap_err().to_string();
+    assert!(error.contains("table `account` uses"), "{error}");
+    db.transact(|tx| {
+        for number in 1..=99_000 {
+            tx.delete(tickbase::Id::<Account>::from_u64(number).unwrap())?;
+        }
+        Ok(())
+    })
+    .unwrap();
+    db.compact_table("account").unwrap();
+    add(&db, 1_000).unwrap();
+    tickbase::Runtime::new(db).stop().unwrap();
+
+    // What the program says counts, not what it said before.
+    let db = open(None);
+    let snapshot = db.snapshot();
+    let accounts = snapshot.table::<Account>();
+    assert_eq!(accounts.len(), 2_000);
+    assert_eq!(accounts.as_bytes().memory_limit_bytes(), None);
+    db.set_table_memory_limit("note", None).unwrap();
+    db.flush().unwrap();
+    drop((snapshot, db));
+    let db = open(None);
+    let notes = db.snapshot();
+    let notes = notes.table_by_name("note").unwrap();
+    assert_eq!(notes.memory_limit_bytes(), None);
 }
 
 #[test]

@@ -34,10 +34,8 @@ pub(super) fn definition(name: &str, fields: &[(&str, &str)]) -> TableDefinition
     let field =
         |(name, type_id): &(&str, &str)| FieldDefinition::new(Name::new(name).unwrap(), *type_id);
     TableDefinition {
-        name: Name::new(name).unwrap(),
-        fields: fields.iter().map(field).collect(),
-        relations: Vec::new(),
         documentation: format!("Every {name} there is."),
+        ..TableDefinition::new(Name::new(name).unwrap(), fields.iter().map(field).collect())
     }
 }
 

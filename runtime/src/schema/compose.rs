@@ -1,5 +1,5 @@
 //! How the bytes of a record come to be: of values, of bytes from outside, of a former record and
-//! new values, of two records, or of a record of another layout.
+//! new values, or of two records.
 
 use super::{
     Field, FieldFault, FieldMask, RecordBuf, RecordLayout, RecordRef, Value, ValueFault,
@@ -151,52 +151,5 @@ impl RecordLayout {
             })
         };
         Ok(parts.iter().filter_map(unknown).collect())
-    }
-}
-
-/// The way from the records of one layout to those of another, field by field, by name. Fields
-/// that are new take their default.
-#[derive(Debug)]
-pub(crate) struct Conversion<'l> {
-    /// A fixed part with the defaults that have their place in it.
-    blank: RecordBuf,
-    /// The other fields, in order, each with the field that it was.
-    fields: Vec<(&'l Field, Option<&'l Field>)>,
-}
-
-impl<'l> Conversion<'l> {
-    /// Fields of the same name have the same type in both layouts.
-    pub(crate) fn new(from: &'l RecordLayout, to: &'l RecordLayout) -> Self {
-        let mut blank = RecordBuf::zeroed(to.record_size());
-        let mut fields = Vec::new();
-        for field in to.fields() {
-            let former = from.field(field.name.as_str()).map(|(_, field)| field);
-            if former.is_some() || field.layout.variable().is_some() {
-                fields.push((field, former));
-            } else if let Some(default) = &field.default {
-                let written = field.write(default, &mut blank);
-                written.expect("a default was checked when its field was defined");
-            }
-        }
-        Self { blank, fields }
-    }
-
-    /// Writes a record of the former layout into `out` as one of the other. It fails where the
-    /// default of a new field is too much for the record's tail.
-    pub(crate) fn convert(
-        &self,
-        record: RecordRef<'_>,
-        out: &mut RecordBuf,
-    ) -> Result<(), FieldFault> {
-        out.reset_to(&self.blank);
-        for (field, former) in &self.fields {
-            let written = match (former, &field.default) {
-                (Some(former), _) => field.copy(former, record, out),
-                (None, Some(default)) => field.write(default, out),
-                (None, None) => Ok(()),
-            };
-            written.map_err(|fault| field.fault(fault))?;
-        }
-        Ok(())
     }
 }

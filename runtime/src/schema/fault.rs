@@ -220,6 +220,18 @@ pub enum SchemaError {
         /// The field's name.
         field: Name,
     },
+    /// The fields of the table are being changed already.
+    #[error("the fields of table `{table}` are being changed: wait until that is done")]
+    ChangeUnderWay {
+        /// The table's name.
+        table: Name,
+    },
+    /// The table went while its fields were being changed.
+    #[error("table `{table}` was dropped while its fields were being changed")]
+    TableDropped {
+        /// The table's name.
+        table: Name,
+    },
     /// The table, or field, is declared in the program and cannot be changed while it runs.
     #[error("table `{table}` is compiled into the program: change its struct and start again")]
     TableIsCompiled {

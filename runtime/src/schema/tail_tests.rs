@@ -1,7 +1,7 @@
 //! Records with texts and bytes of any length: their bytes, and what is refused of them.
 
 use super::{
-    Conversion, FieldDefinition, FieldFault, FieldMask, Name, RecordBuf, RecordLayout,
+    FieldDefinition, FieldFault, FieldMask, LayoutChange, Name, RecordBuf, RecordLayout,
     TAIL_BYTES_MAX, TypeRegistry, Value, ValueFault, VariableKind,
 };
 
@@ -372,8 +372,8 @@ fn a_record_of_other_fields_keeps_the_values_of_those_that_both_have() {
     let (_, seal) = layout.field("seal").unwrap();
     assert_eq!(seal.default, Some(Value::Bytes(vec![1, 2, 3])));
     let mut out = RecordBuf::default();
-    let conversion = Conversion::new(&former, &layout);
-    conversion.convert(record.as_ref(), &mut out).unwrap();
+    let change = LayoutChange::between(&former, &layout);
+    change.copy(record.as_ref(), &mut out).unwrap();
     layout.check(out.as_ref()).unwrap();
     let expected = Value::object([
         ("raw", Value::Bytes(vec![9; 30])),
@@ -389,15 +389,15 @@ fn a_record_of_other_fields_keeps_the_values_of_those_that_both_have() {
     let large = "x".repeat(TAIL_BYTES_MAX - 100);
     let added = field("large", "string", Some(large.into()));
     let layout = compute(&[kept.to_vec(), vec![added]].concat()).unwrap();
-    let conversion = Conversion::new(&former, &layout);
-    conversion.convert(record.as_ref(), &mut out).unwrap();
+    let change = LayoutChange::between(&former, &layout);
+    change.copy(record.as_ref(), &mut out).unwrap();
     let value = Value::object([
         ("name", Value::from("x".repeat(100))),
         ("level", 3.into()),
         ("raw", "".into()),
     ]);
     let longer = former.write(&value).unwrap();
-    let fault = conversion.convert(longer.as_ref(), &mut out).unwrap_err();
+    let fault = change.copy(longer.as_ref(), &mut out).unwrap_err();
     assert_eq!(fault.field, "large");
 
     let too_large = field(

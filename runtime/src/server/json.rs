@@ -136,6 +136,26 @@ impl<'v, 'f> Members<'v, 'f> {
         }
     }
 
+    /// A member that is a whole number from 0 on, or null; none where it is not there.
+    pub(super) fn count_or_null(&mut self, name: &str) -> Option<Option<u64>> {
+        let found = self.value(name)?;
+        match found {
+            Value::Null => return Some(None),
+            Value::Integer(number) => {
+                if let Ok(count) = u64::try_from(*number) {
+                    return Some(Some(count));
+                }
+            }
+            _ => {}
+        }
+        let detail = format!(
+            "expected a number of bytes or null, found {}",
+            found.describe()
+        );
+        self.fault(name, "type-mismatch", detail);
+        None
+    }
+
     /// Notes what is wrong with a member.
     pub(super) fn fault(&mut self, name: &str, code: &'static str, detail: String) {
         let mut pointer = self.pointer.to_owned();

@@ -5,8 +5,8 @@
 use std::{fmt, sync::Arc};
 
 use super::{
-    StagedTree, StorageError,
-    memory::{Block, MemoryAccount},
+    MemoryAccount, StagedTree, StorageError,
+    memory::Block,
     table::TableShared,
     table_memory::TableMemory,
     tree::{Geometry, Leaf, Page, Tree},
@@ -43,10 +43,19 @@ pub(crate) struct LoadedTable {
 }
 
 impl TableLoader {
-    /// A loader whose memory counts in this account.
+    /// A loader whose memory counts in this account, and that the table's limit stops.
     pub(crate) fn with_account(schema: Arc<TableSchema>, account: &Arc<MemoryAccount>) -> Self {
+        let loader = Self::beyond_limit(schema, account);
+        loader.memory.enforce_limit_of(&loader.schema);
+        loader
+    }
+
+    /// A loader that the table's limit does not stop: for records that are there already, and must
+    /// stay so.
+    pub(crate) fn beyond_limit(schema: Arc<TableSchema>, account: &Arc<MemoryAccount>) -> Self {
         let geometry = Geometry::of(&schema);
-        let memory = Arc::new(TableMemory::new(geometry, account));
+        let account = MemoryAccount::of_table(account, &schema);
+        let memory = Arc::new(TableMemory::new(geometry, &account));
         // SAFETY: the tree is empty.
         let staged = unsafe { StagedTree::new(Tree::empty(geometry), Arc::clone(&memory), 0) };
         Self {
@@ -65,6 +74,13 @@ impl TableLoader {
         Self { pack: true, ..self }
     }
 
+    /// Refuses to begin with so many records where a limit would stop them: nobody else should go
+    /// short of memory for what cannot come to its end.
+    pub(crate) fn foresee(&self, records: u64) -> Result<(), StorageError> {
+        let bytes = self.schema.record_size() as u64;
+        self.memory.foresee(records.saturating_mul(bytes))
+    }
+
     /// Adds a record. Its bytes were checked against the layout, and ids only go up.
     pub(crate) fn push(&mut self, id: RecordId, record: RecordRef<'_>) -> Result<(), StorageError> {
         if id.get() <= self.last_id {
@@ -80,10 +96,30 @@ impl TableLoader {
         self.page.live |= 1 << bit;
         let RecordRef { fixed, tail } = record;
         self.page.fixed_parts.extend_from_slice(fixed);
-        let tail = self.staged.new_tail(tail)?;
+        let tail = self.staged.spare_tail(tail)?;
         self.page.tails.extend(tail.map(|tail| (id, tail)));
         self.records += 1;
         self.last_id = id.get();
+        Ok(())
+    }
+
+    /// Puts a record in the place of the one of this id, where there is one, else adds it. Its bytes
+    /// were checked against the layout.
+    pub(crate) fn put(&mut self, id: RecordId, record: RecordRef<'_>) -> Result<(), StorageError> {
+        self.end_page()?;
+        if self.staged.replace_record(id, record)? {
+            return Ok(());
+        }
+        self.staged.insert_record(id, record)?;
+        self.records += 1;
+        self.last_id = self.last_id.max(id.get());
+        Ok(())
+    }
+
+    /// Takes a record out, where it is there.
+    pub(crate) fn remove(&mut self, id: RecordId) -> Result<(), StorageError> {
+        self.end_page()?;
+        self.records -= u64::from(self.staged.remove(id)?);
         Ok(())
     }
 
@@ -136,7 +172,9 @@ impl LoadedTable {
         pages.flat_map(Page::records)
     }
 
+    /// What the versions of the table will share. From here on its limit holds.
     pub(super) fn shared(&self) -> Arc<TableShared> {
+        self.memory.enforce_limit_of(&self.schema);
         Arc::new(TableShared::new(Arc::clone(&self.memory), self.last_id))
     }
 }

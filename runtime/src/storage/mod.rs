@@ -19,6 +19,7 @@
 //! - All that readers see hangs from one pointer, which is swapped; no read takes a lock.
 //! - A record id leads to the same record for ever, whatever is deleted, compacted or added.
 
+mod account;
 mod cast;
 mod change;
 mod error;
@@ -33,6 +34,7 @@ mod table;
 mod table_memory;
 mod tree;
 
+pub(crate) use account::MemoryAccount;
 pub use cast::RecordCodec;
 pub(crate) use cast::{
     SlotBytes, SlotRef, field_bytes, field_from_bytes, with_record_mut, write_record,
@@ -40,9 +42,8 @@ pub(crate) use cast::{
 pub use change::Change;
 pub(crate) use change::ChangeList;
 pub use error::StorageError;
-pub(crate) use index::{DuplicateKey, Indexes};
+pub(crate) use index::{DuplicateKey, IndexUpdate, Indexes};
 pub(crate) use loader::{LoadedTable, TableLoader};
-pub(crate) use memory::MemoryAccount;
 pub(crate) use parallel::{replace_records, write_records};
 pub(crate) use snapshot::Overlay;
 pub use snapshot::{PageView, RecordPtr, Snapshot, TableView, TypedView};

@@ -255,6 +255,11 @@ impl<'s> TableView<'s> {
         self.version.memory_bytes() as u64
     }
 
+    /// Bytes of memory that the table may take, where it or the database has a limit for it.
+    pub fn memory_limit_bytes(&self) -> Option<u64> {
+        self.version.memory_limit_bytes()
+    }
+
     /// Records that the memory taken so far has room for.
     pub fn capacity(&self) -> u64 {
         self.version.capacity()

@@ -342,12 +342,10 @@ mod tests {
     /// A store with one table of so many records.
     fn store() -> Store {
         let store = Store::new(0, 0, Arc::new(MemoryAccount::new(u64::MAX)));
-        let definition = TableDefinition {
-            name: Name::new("item").unwrap(),
-            fields: vec![FieldDefinition::new(Name::new("value").unwrap(), "u64")],
-            relations: Vec::new(),
-            documentation: String::new(),
-        };
+        let definition = TableDefinition::new(
+            Name::new("item").unwrap(),
+            vec![FieldDefinition::new(Name::new("value").unwrap(), "u64")],
+        );
         let mut catalog = Catalog::default();
         let schema = catalog.create_table(&definition).unwrap();
         let mut draft = Draft::new(store.snapshot());

@@ -13,6 +13,7 @@
 //!   its tail, where the table has tails, is null or leads to one.
 //! - Where a tree has nothing, an empty node stands, which is a constant of the program.
 
+mod difference;
 mod geometry;
 mod node;
 mod pass;

@@ -130,6 +130,9 @@ impl StagedTree {
         if self.view().get(id).is_some() {
             return Err(StorageError::IdTaken { id });
         }
+        if self.memory.limit_bytes().is_some() && !self.view().has_page(leaf, page) {
+            self.memory.admit(geometry.page_bytes())?;
+        }
         let mut node = self.leaf_with_page(leaf, page)?;
         let mut entry = node.entry(page);
         entry.live |= 1 << bit;
@@ -189,6 +192,9 @@ impl StagedTree {
         };
         if former == bytes {
             return Ok(true);
+        }
+        if bytes.len() > former.len() {
+            self.memory.admit(bytes.len() - former.len())?;
         }
         let (leaf, page, bit) = geometry.place(id.get() - 1);
         let new = self.new_tail(bytes)?;
@@ -254,6 +260,10 @@ impl StagedTree {
             self.leaf_mut(block).entry(page).page.is_null(),
             "there are records in the page already"
         );
+        self.memory.admit(match class {
+            Some(class) => geometry.packed_bytes(class),
+            None => geometry.page_bytes(),
+        })?;
         let new = self.take(side)?;
         let mut entry = PageEntry {
             page: new.as_ptr(),
@@ -278,7 +288,18 @@ impl StagedTree {
         Ok(())
     }
 
-    /// Gives a record of a page that this tree made a tail, which is new too, for the first time.
+    /// A tail for a record that is to be added; none where `bytes` are none. It goes with the tree.
+    pub(in crate::storage) fn spare_tail(
+        &mut self,
+        bytes: &[u8],
+    ) -> Result<Option<Block>, StorageError> {
+        if !bytes.is_empty() {
+            self.memory.admit(bytes.len())?;
+        }
+        self.new_tail(bytes)
+    }
+
+    /// Gives a record of a page that this tree made a spare tail, for the first time.
     pub(in crate::storage) fn add_tail(
         &mut self,
         id: RecordId,
@@ -340,11 +361,7 @@ impl StagedTree {
         }
     }
 
-    /// A tail that no record has yet; none where `bytes` are none. It goes with the tree.
-    pub(in crate::storage) fn new_tail(
-        &mut self,
-        bytes: &[u8],
-    ) -> Result<Option<Block>, StorageError> {
+    fn new_tail(&mut self, bytes: &[u8]) -> Result<Option<Block>, StorageError> {
         if bytes.is_empty() {
             return Ok(None);
         }

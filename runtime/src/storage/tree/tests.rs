@@ -133,7 +133,7 @@ impl Published {
                 .insert_page(id(page.first_id()), page.live(), &fixed, true)
                 .unwrap();
             for (id, record) in page.records() {
-                if let Some(tail) = staged.new_tail(record.tail).unwrap() {
+                if let Some(tail) = staged.spare_tail(record.tail).unwrap() {
                     staged.add_tail(id, tail).unwrap();
                 }
             }
@@ -287,7 +287,7 @@ fn what_an_aborted_load_made_is_given_back() {
     let mut table = Published::new(Geometry::new(64).with_tails());
     let mut staged = table.stage();
     staged.insert_page(id(1), 0b101, &[1; 128], true).unwrap();
-    let tail = staged.new_tail(b"a tail of some bytes").unwrap().unwrap();
+    let tail = staged.spare_tail(b"a tail of some bytes").unwrap().unwrap();
     staged.add_tail(id(3), tail).unwrap();
     // The packed page is written at full size.
     staged.update(id(1)).unwrap().unwrap().set(&[2; 64]);

@@ -47,6 +47,10 @@ impl Tree {
 }
 
 impl<'s> TreeView<'s> {
+    pub(super) fn tree(&self) -> Tree {
+        self.tree
+    }
+
     pub(crate) fn geometry(&self) -> Geometry {
         self.tree.geometry
     }
@@ -174,6 +178,16 @@ impl<'s> TreeView<'s> {
         Some((Geometry::page_number(leaf, page), offset))
     }
 
+    /// Whether the leaf with this number has a page at this place.
+    #[inline]
+    pub(super) fn has_page(&self, leaf: u64, page: usize) -> bool {
+        leaf < self.leaf_room()
+            && !self
+                .leaf_ref(leaf, self.tree.geometry)
+                .address(page)
+                .is_null()
+    }
+
     /// The leaf with this number, where it has pages.
     pub(crate) fn leaf(&self, leaf: u64) -> Option<Leaf<'s>> {
         if leaf >= self.leaf_room() {
@@ -289,7 +303,7 @@ unsafe fn tail_of<'a>(entry: &PageEntry, geometry: Geometry, bit: u32) -> &'a [u
 }
 
 /// How many pages ahead of the one that is read the next is loaded.
-const PAGES_AHEAD: usize = 2;
+const PAGES_AHEAD: usize = 4;
 /// How much of it is loaded ahead at most; the processor foresees the rest.
 const PREFETCH_BYTES: usize = 1024;
 
@@ -305,9 +319,9 @@ fn prefetch(address: *const u8, bytes: usize) {
 #[cfg(target_arch = "x86_64")]
 #[inline(always)]
 fn prefetch_line(address: *const u8) {
-    use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+    use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
     // SAFETY: a prefetch reads nothing that the program could see, and never faults.
-    unsafe { _mm_prefetch::<_MM_HINT_T0>(address.cast()) };
+    unsafe { _mm_prefetch::<_MM_HINT_T1>(address.cast()) };
 }
 
 #[cfg(not(target_arch = "x86_64"))]

@@ -267,3 +267,35 @@ fn memory_of_long_texts_is_counted_and_given_back() {
     let after = db.memory_bytes();
     assert!(after < with_one + 3 * 1024 * 1024, "{with_one}, {after}");
 }
+
+#[test]
+fn a_table_at_its_limit_of_memory_takes_no_more_text_until_some_is_deleted() {
+    let db = notes();
+    let notes = db.table("note").unwrap();
+    let first = notes.create_record(&note("kept", 1, b"")).unwrap();
+    db.set_table_memory_limit("note", Some(4 << 20)).unwrap();
+    let title = "x".repeat(100_000);
+    let refused = (0..100).find_map(|_| notes.create_record(&note(&title, 1, b"")).err());
+    let error = refused
+        .expect("a hundred of them are more than the limit")
+        .to_string();
+    assert!(
+        error.contains("table `note` uses") && error.contains("4194304"),
+        "{error}"
+    );
+    let count = db.snapshot().table_by_name("note").unwrap().len();
+    assert!((30..=42).contains(&count), "{count}");
+    let longer = patch("title", title.repeat(40));
+    let error = notes.partial_update(first, &longer).unwrap_err();
+    assert!(error.to_string().contains("table `note` uses"), "{error}");
+    assert_eq!(notes.read_value(first).unwrap(), note("kept", 1, b""));
+
+    for number in 2..=10 {
+        notes.delete_record(id(number)).unwrap();
+    }
+    notes.compact_table().unwrap();
+    for _ in 0..5 {
+        notes.create_record(&note(&title, 2, b"")).unwrap();
+    }
+    assert_eq!(notes.read_value(first).unwrap(), note("kept", 1, b""));
+}

@@ -155,7 +155,8 @@ pub use schema::{
 #[cfg(feature = "server")]
 pub use server::{Server, ServerError, ServerLimits};
 pub use storage::{
-    Change, PageView, RecordCodec, RecordPtr, Snapshot, StorageError, TableView, TypedView,
+    Change, Filtered, GetMany, PageView, RecordCodec, RecordPtr, Snapshot, StorageError, TableView,
+    TypedView,
 };
 pub use tick::{
     Answer, Phase, PhaseUse, QueueError, RecordInput, Reply, Request, Runtime, RuntimeHandle,

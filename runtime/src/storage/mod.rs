@@ -23,6 +23,8 @@ mod account;
 mod cast;
 mod change;
 mod error;
+mod filtered;
+mod get_many;
 mod index;
 mod loader;
 mod memory;
@@ -42,6 +44,8 @@ pub(crate) use cast::{
 pub use change::Change;
 pub(crate) use change::ChangeList;
 pub use error::StorageError;
+pub use filtered::Filtered;
+pub use get_many::GetMany;
 pub(crate) use index::{DuplicateKey, IndexUpdate, Indexes};
 pub(crate) use loader::{LoadedTable, TableLoader};
 pub(crate) use parallel::{replace_records, write_records};

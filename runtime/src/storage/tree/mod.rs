@@ -30,7 +30,7 @@ pub(super) use pass::{LeafWriter, PassSlot};
 pub(crate) use staged::StagedTree;
 pub(super) use staged::{Retired, RetiredBlocks, Side, StagedParts, made_blocks, stamp_new_parts};
 pub(crate) use view::TreeView;
-pub(super) use view::{Leaf, Page};
+pub(super) use view::{Leaf, Page, prefetch_record};
 
 use super::memory::Block;
 

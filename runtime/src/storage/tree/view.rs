@@ -118,15 +118,6 @@ impl<'s> TreeView<'s> {
         Some(unsafe { record_at(address) })
     }
 
-    /// Asks the processor to load the record of this id, so that a read that comes soon need not
-    /// wait for it.
-    #[inline(always)]
-    pub(crate) fn prefetch<T: Record>(&self, id: RecordId) {
-        if let Some(address) = self.address(const { Geometry::new(size_of::<T>()) }, id) {
-            prefetch(address, size_of::<T>());
-        }
-    }
-
     /// Asks the processor to load the leaf and the page of this id, which are soon to be copied.
     #[inline]
     pub(crate) fn prefetch_path(&self, id: RecordId) {
@@ -306,6 +297,12 @@ unsafe fn tail_of<'a>(entry: &PageEntry, geometry: Geometry, bit: u32) -> &'a [u
 const PAGES_AHEAD: usize = 4;
 /// How much of it is loaded ahead at most; the processor foresees the rest.
 const PREFETCH_BYTES: usize = 1024;
+
+/// Asks the processor to load a record, so that a read that comes soon need not wait for it.
+#[inline(always)]
+pub(in crate::storage) fn prefetch_record<T>(record: &T) {
+    prefetch(std::ptr::from_ref(record).cast(), size_of::<T>());
+}
 
 /// Asks the processor to load what lies here, or its first part.
 #[inline(always)]

@@ -79,7 +79,7 @@
 //! | let it tick | [`Runtime`]; from other threads, [`RuntimeHandle`] |
 //! | see what ticks do | [`RuntimeHandle::last_ticks`], [`RuntimeHandle::metrics`] |
 //! | serve REST | `Server` and `ServerLimits`, with the feature `server`, which is on by default |
-//! | read and write records as bytes or JSON | [`RecordCodec`], [`Value`], [`RecordLayout`] |
+//! | read and write records as bytes or JSON | [`RecordCodec`], [`Value`], [`RecordLayout`], [`RecordRef`] |
 //! | bring a type of your own for dynamic tables | [`DatabaseBuilder::register_type`], [`TypeSerializer`] |
 //! | test with a time of your own | [`ManualClock`], [`Runtime::step`] |
 //!
@@ -94,7 +94,8 @@
 //!   transaction.
 //! - A record id is never given out twice, and leads to the same record for ever.
 //! - Every number in a record is little-endian; each field stands at the offset that the
-//!   [`RecordLayout`] says, and padding is 0.
+//!   [`RecordLayout`] says, and padding is 0. Texts and bytes that are too long for their field
+//!   follow in the record's tail ([`RecordRef`]). Equal values have equal bytes.
 //! - With [`Durability::Flush`], what a crash leaves is all tables as of the last flush. There is no
 //!   log yet, so what came after it is lost. A clean [`Runtime::stop`] flushes all.
 //!
@@ -146,10 +147,10 @@ pub use procedure::{
 };
 pub use schema::{
     Catalog, CompositePart, EnumVariant, Field, FieldDefinition, FieldFault, FieldHandle,
-    FieldMask, FieldType, Id, Name, OnDelete, Record, RecordId, RecordLayout, Relation,
-    RelationDefinition, SchemaError, TableDefinition, TableId, TableRelations, TableSchema, Text,
-    Timestamp, TypeDefinition, TypeLayout, TypeRegistry, TypeSerializer, TypeShape, Value,
-    ValueFault,
+    FieldMask, FieldType, Id, Name, OnDelete, Record, RecordBuf, RecordId, RecordLayout, RecordRef,
+    RecordSizeFault, Relation, RelationDefinition, SchemaError, TableDefinition, TableId,
+    TableRelations, TableSchema, Text, Timestamp, TypeDefinition, TypeLayout, TypeRegistry,
+    TypeSerializer, TypeShape, Value, ValueFault, VariableKind,
 };
 #[cfg(feature = "server")]
 pub use server::{Server, ServerError, ServerLimits};

@@ -5,4 +5,5 @@ mod records;
 mod relations;
 mod schema_changes;
 mod snapshots;
+mod texts;
 mod transactions;

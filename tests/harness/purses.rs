@@ -55,7 +55,7 @@ fn counted(snapshot: &Snapshot) -> (u64, u64) {
     let (mut count, mut sum) = (0, 0);
     for (_, record) in table.records() {
         count += 1;
-        sum += number(coins.bytes(record));
+        sum += number(coins.bytes(record.fixed));
     }
     assert_eq!(count, table.len());
     (count, sum)
@@ -163,7 +163,7 @@ pub fn change_fields_under_load(seed: u64, changes: u64) -> u64 {
     let (_, coins) = table.schema().layout.field("coins").expect("it stays");
     let found = table
         .records()
-        .map(|(id, record)| (id.get(), number(coins.bytes(record))));
+        .map(|(id, record)| (id.get(), number(coins.bytes(record.fixed))));
     let expected: BTreeMap<u64, u64> = written.into_iter().flatten().collect();
     assert_eq!(found.collect::<BTreeMap<_, _>>(), expected, "seed {seed}");
     done

@@ -1,5 +1,7 @@
 //! Random histories of the table API, checked step by step against ordered maps.
 
+mod texts;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use harness::{Random, for_each_seed};

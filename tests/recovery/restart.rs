@@ -2,7 +2,9 @@
 
 use std::fs;
 
-use harness::{Account, Airport, Gate, State, airport, client::Client, served::Served};
+use harness::{
+    Account, Airport, Gate, State, airport, client::Client, served::Served, table_definition,
+};
 use serde_json::{Value as Json, json};
 use tickbase::{Database, Error, FieldDefinition, Name, TableDefinition, Text, Value};
 
@@ -102,6 +104,118 @@ fn a_record_lives_through_create_read_update_delete_and_restart_over_rest() {
     client.get("/tables/gate").refused(404, "table-not-found");
     assert_eq!(client.get_json("/relations"), json!([]));
     client.delete("/tables/airport/records/1").expect(204);
+}
+
+#[test]
+fn texts_and_bytes_live_through_create_update_delete_and_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = || lazy().open(&folder).unwrap();
+    let text = |length: usize| "Ünïcode ".repeat(length);
+    let note = |title: String, seal: &[u8]| {
+        Value::object([
+            ("title", title.into()),
+            ("seal", Value::Bytes(seal.to_vec())),
+        ])
+    };
+    let db = open();
+    let fields = [("title", "string"), ("seal", "bytes")];
+    db.create_table(&table_definition("note", &fields)).unwrap();
+    let notes = db.table("note").unwrap();
+    let ids: Vec<_> = (0..200)
+        .map(|length| {
+            notes
+                .create_record(&note(text(length), &[length as u8; 30]))
+                .unwrap()
+        })
+        .collect();
+    notes
+        .update_record(ids[1], &notes.read_record(ids[150]).unwrap())
+        .unwrap();
+    notes
+        .partial_update(ids[2], &Value::object([("title", text(500))]))
+        .unwrap();
+    notes
+        .partial_update(ids[3], &Value::object([("title", "short")]))
+        .unwrap();
+    notes.delete_record(ids[4]).unwrap();
+    let mark = FieldDefinition {
+        default: Some("a mark that is a default".into()),
+        ..FieldDefinition::new(Name::new("mark").unwrap(), "string")
+    };
+    db.add_fields("note", &[mark]).unwrap();
+    let before: Vec<_> = ids.iter().map(|id| notes.read_value(*id).ok()).collect();
+    let bytes: Vec<_> = ids.iter().map(|id| notes.read_record(*id).ok()).collect();
+    drop(notes);
+    tickbase::Runtime::new(db).stop().unwrap();
+
+    let db = open();
+    let notes = db.table("note").unwrap();
+    let after: Vec<_> = ids.iter().map(|id| notes.read_value(*id).ok()).collect();
+    assert!(after == before, "the values are those before the stop");
+    let again: Vec<_> = ids.iter().map(|id| notes.read_record(*id).ok()).collect();
+    assert!(again == bytes, "the bytes are those before the stop");
+    let value = |place: usize| notes.read_value(ids[place]).unwrap();
+    assert_eq!(value(1).get("title"), Some(&text(150).into()));
+    assert_eq!(value(2).get("title"), Some(&text(500).into()));
+    assert_eq!(value(3).get("seal"), Some(&Value::Bytes(vec![3; 30])));
+    assert_eq!(
+        value(199).get("mark"),
+        Some(&"a mark that is a default".into())
+    );
+    notes
+        .partial_update(ids[199], &Value::object([("title", "after")]))
+        .unwrap();
+    db.remove_field("note", "seal").unwrap();
+    drop(notes);
+    tickbase::Runtime::new(db).stop().unwrap();
+    let value = open().table("note").unwrap().read_value(ids[199]).unwrap();
+    let expected = [("title", "after"), ("mark", "a mark that is a default")];
+    assert_eq!(value, Value::object(expected));
+}
+
+#[test]
+fn texts_and_bytes_live_through_create_update_delete_and_restart_over_rest() {
+    let folder = tempfile::tempdir().unwrap();
+    let serve = || Served::run(lazy().open(&folder).unwrap());
+    let served = serve();
+    let client = served.client;
+    let name = json!({"name": "name", "type": "string", "unique": true});
+    let seal = json!({"name": "seal", "type": "option<bytes>", "default": "AAEC"});
+    let body = json!({"fields": [name, seal]});
+    client.post("/tables/user", &body).expect(201);
+    let long = "a name that is long ".repeat(300);
+    client.create_record("user", &json!({"name": long, "seal": null}));
+    client.create_record("user", &json!({"name": "doomed"}));
+    client.create_record("user", &json!({"name": "patched"}));
+    client.delete("/tables/user/records/2").expect(204);
+    let patch = json!({"name": format!("{long}, patched")});
+    client
+        .json("PATCH", "/tables/user/records/3", &patch)
+        .expect(204);
+    let bytes = client.get("/tables/user/records/3").body;
+    let fields = client.get_json("/tables/user/fields");
+    served.stop();
+
+    let served = serve();
+    let client = served.client;
+    assert_eq!(
+        client.record("user", 1),
+        json!({"id": 1, "name": long, "seal": null})
+    );
+    let expected = json!({"id": 3, "name": format!("{long}, patched"), "seal": "AAEC"});
+    assert_eq!(client.record("user", 3), expected);
+    assert_eq!(client.get("/tables/user/records/3").body, bytes);
+    assert_eq!(client.get_json("/tables/user/fields"), fields);
+    client
+        .get("/tables/user/records/2")
+        .refused(404, "record-not-found");
+    let twice = json!({"name": long});
+    client
+        .post("/tables/user/records", &twice)
+        .refused(409, "duplicate-key");
+    client.create_record("user", &json!({"name": "doomed"}));
+    // What is asked for again is what is there, and so no mistake.
+    client.post("/tables/user", &body).expect(200);
 }
 
 /// Fields and relations, without what counts or measures.

@@ -6,8 +6,8 @@ use super::{Database, FieldsBuild, Started, flatten};
 use crate::{
     Config, Error, Result,
     schema::{
-        FieldDefinition, FieldsChange, Name, OnDelete, RecordId, RelationDefinition, SchemaError,
-        TableDefinition, TableSchema, Value,
+        FieldDefinition, FieldsChange, Name, OnDelete, RecordId, RecordRef, RelationDefinition,
+        SchemaError, TableDefinition, TableSchema, Value,
     },
     storage::{Draft, StorageError},
     transaction::{Isolation, TransactionError},
@@ -122,9 +122,9 @@ fn state(db: &Database) -> BTreeMap<u64, (u64, u64)> {
     let snapshot = db.snapshot();
     let table = snapshot.table_by_name("item").unwrap();
     let layout = &table.schema().layout;
-    let read = |(id, bytes): (RecordId, &[u8])| {
-        layout.check(bytes).unwrap();
-        let record = layout.read(bytes);
+    let read = |(id, record): (RecordId, RecordRef<'_>)| {
+        layout.check(record).unwrap();
+        let record = layout.read(record);
         (
             id.get(),
             (number(&record, "code"), number(&record, "weight")),
@@ -528,4 +528,137 @@ fn nothing_that_is_written_while_fields_change_is_lost() {
             }
         }
     }
+}
+
+/// A database with one table `item` of a unique text and another one.
+fn texts() -> Database {
+    let db = Database::builder().in_memory().unwrap();
+    let code = FieldDefinition {
+        unique: true,
+        ..field("code", "string")
+    };
+    let definition = TableDefinition::new(name("item"), vec![code, field("body", "string")]);
+    db.create_table(&definition).unwrap();
+    db
+}
+
+/// An item whose body is so long.
+fn text(code: u64, length: usize) -> Value {
+    let code = format!("an item with the code {code}");
+    Value::object([("code", code), ("body", "body ".repeat(length))])
+}
+
+/// Every record, and that its code leads to it.
+fn text_state(db: &Database) -> BTreeMap<u64, Value> {
+    let snapshot = db.snapshot();
+    let table = snapshot.table_by_name("item").unwrap();
+    let layout = &table.schema().layout;
+    let (place, code) = layout.field("code").unwrap();
+    let read = |(id, record): (RecordId, RecordRef<'_>)| {
+        layout.check(record).unwrap();
+        assert_eq!(table.find(place, &code.key_bytes(record)), Some(id));
+        let value = layout.read(record);
+        let parts = ["code", "body"].map(|part| (part, value.get(part).unwrap().clone()));
+        (id.get(), Value::object(parts))
+    };
+    table.records().map(read).collect()
+}
+
+#[test]
+fn texts_are_copied_beside_those_who_write_them() {
+    let db = texts();
+    let length = |number: u64| (number * number % 97) as usize;
+    db.transact(|tx| {
+        for number in 1..=RECORDS {
+            tx.create_record("item", &text(number, length(number)))?;
+        }
+        Ok(())
+    })
+    .unwrap();
+    let note = FieldDefinition {
+        default: Some("a note that is a default".into()),
+        ..field("note", "string")
+    };
+    let mut build = begin(&db, FieldsChange::Add(vec![note]));
+    let table = db.table("item").unwrap();
+    for round_number in 0..3 {
+        assert!(round(&db, &mut build).unwrap());
+        for number in (1..=600).map(|number| number * 5 + round_number) {
+            let patch = |part, value: Value| Value::object([(part, value)]);
+            match number % 4 {
+                0 => table.delete_record(id(number)).ok(),
+                1 => table
+                    .partial_update(id(number), &patch("body", "short".into()))
+                    .ok(),
+                2 => {
+                    let longer = "longer ".repeat(length(number + round_number));
+                    table
+                        .partial_update(id(number), &patch("body", longer.into()))
+                        .ok()
+                }
+                _ => {
+                    let code = format!("another code, {number} of {round_number}");
+                    table
+                        .partial_update(id(number), &patch("code", code.into()))
+                        .ok()
+                }
+            };
+        }
+        table
+            .create_record(&text(10_000 + round_number, 50))
+            .unwrap();
+    }
+    let before = text_state(&db);
+    assert!(before.len() as u64 > RECORDS / 2);
+    while swap(&db, &mut build).unwrap().is_none() {
+        assert!(round(&db, &mut build).unwrap());
+    }
+    assert_eq!(text_state(&db), before);
+    let noted = |id: &u64| {
+        let value = table.read_value(self::id(*id)).unwrap();
+        value.get("note") == Some(&"a note that is a default".into())
+    };
+    assert!(before.keys().all(noted));
+
+    let mut build = begin(&db, FieldsChange::Remove("note".to_owned()));
+    assert!(build.advance(db.store(), &|| true).unwrap());
+    swap(&db, &mut build).unwrap().unwrap();
+    assert_eq!(text_state(&db), before);
+}
+
+#[test]
+fn few_records_with_long_texts_are_much_to_copy() {
+    let db = texts();
+    let table = db.table("item").unwrap();
+    for number in 1..=10 {
+        table.create_record(&text(number, 10_000)).unwrap();
+    }
+    let before = text_state(&db);
+    let mut build = begin(&db, width());
+    assert!(build.advance(db.store(), &|| true).unwrap());
+    swap(&db, &mut build).unwrap().unwrap();
+    assert_eq!(text_state(&db), before);
+}
+
+#[test]
+fn a_default_that_is_too_much_for_a_record_ends_the_change_by_its_field() {
+    let db = texts();
+    let table = db.table("item").unwrap();
+    table.create_record(&text(1, 0)).unwrap();
+    let long = "x".repeat(9 * 1024 * 1024);
+    table.create_record(&text(2, 2 * 1024 * 1024)).unwrap();
+    let before = (text_state(&db), db.memory_bytes());
+    let more = FieldDefinition {
+        default: Some(long.into()),
+        ..field("more", "string")
+    };
+    let mut build = begin(&db, FieldsChange::Add(vec![more]));
+    let error = build.advance(db.store(), &|| true).unwrap_err();
+    let error = error.to_string();
+    assert!(
+        error.contains("`more`") && error.contains("16777216"),
+        "{error}"
+    );
+    drop(build);
+    assert_eq!((text_state(&db), db.memory_bytes()), before);
 }

@@ -38,6 +38,17 @@ pub enum ValueFault {
         /// Bytes that fit.
         length_max: usize,
     },
+    /// A value with which the texts and bytes of a record would be more than it can hold.
+    #[error(
+        "with its {length} bytes, the strings and bytes of the record are more than {length_max} \
+         bytes together"
+    )]
+    TailTooLong {
+        /// Bytes of this value.
+        length: usize,
+        /// Bytes that all of them may have together, their lengths included.
+        length_max: usize,
+    },
     /// A pattern of bytes that is no value of the type.
     #[error("the bytes are no {type_id}: {reason}")]
     InvalidBytes {
@@ -81,7 +92,7 @@ impl ValueFault {
             Self::TypeMismatch { .. } => "type-mismatch",
             Self::NotOneOf { .. } => "invalid-value",
             Self::OutOfRange { .. } => "out-of-range",
-            Self::TooLong { .. } => "too-long",
+            Self::TooLong { .. } | Self::TailTooLong { .. } => "too-long",
             Self::InvalidBytes { .. } => "invalid-bytes",
             Self::InPart { fault, .. } => fault.code(),
             Self::MissingArgument => "missing-argument",
@@ -107,6 +118,18 @@ pub struct FieldFault {
     pub field: String,
     /// What is wrong with its value.
     pub fault: ValueFault,
+}
+
+/// Bytes that are too few, or too many, to be a record of their table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a record has {expected} bytes{}, these are {found}", if *.at_least { " or more" } else { "" })]
+pub struct RecordSizeFault {
+    /// Bytes of the fixed part.
+    pub expected: usize,
+    /// Whether a tail may follow, since there are fields of variable length.
+    pub at_least: bool,
+    /// Bytes that came.
+    pub found: usize,
 }
 
 /// Why a schema, or a change of one, is refused.

@@ -2,7 +2,10 @@
 
 use std::{ops::Range, sync::Arc};
 
-use super::{Catalog, FieldDefinition, RecordLayout, SchemaError, TableSchema};
+use super::{
+    Catalog, Field, FieldDefinition, FieldFault, RecordBuf, RecordLayout, RecordRef, SchemaError,
+    TableSchema,
+};
 
 /// How a table's fields are to change.
 #[derive(Clone, Debug)]
@@ -36,36 +39,55 @@ impl FieldsChange {
 /// defaults for those that are new.
 #[derive(Debug)]
 pub(crate) struct LayoutChange {
-    /// A record of the new layout in which every field has its default, padding is 0.
-    blank: Vec<u8>,
-    /// Bytes of the old record, and where they begin in the new one.
+    /// A fixed part of the new layout in which every field of fixed size has its default.
+    blank: RecordBuf,
+    /// Bytes of the old fixed part, and where they begin in the new one.
     moves: Vec<(Range<usize>, usize)>,
+    /// The fields of variable length in their order, each with the one that it was.
+    variable: Vec<(Field, Option<Field>)>,
 }
 
 impl LayoutChange {
-    /// The change from one layout to another of the same table.
+    /// The change from one layout to another of the same table. Fields of one name have one type.
     pub(crate) fn between(old: &RecordLayout, new: &RecordLayout) -> Self {
-        let mut blank = vec![0; new.record_size()];
-        let mut moves: Vec<(Range<usize>, usize)> = Vec::new();
+        let mut blank = RecordBuf::zeroed(new.record_size());
+        let (mut moves, mut variable) = (Vec::new(), Vec::new());
         for field in new.fields() {
-            if let Some((_, former)) = old.field(field.name.as_str()) {
+            let former = old.field(field.name.as_str()).map(|(_, former)| former);
+            if field.layout.variable().is_some() {
+                variable.push((field.clone(), former.cloned()));
+            } else if let Some(former) = former {
                 let bytes = former.offset..former.offset + former.layout.size;
                 moves.push((bytes, field.offset));
             } else if let Some(default) = &field.default {
-                let bytes = field.bytes_mut(&mut blank);
-                let written = field.layout.serializer.write(default, bytes);
+                let written = field.write(default, &mut blank);
                 written.expect("a default was checked when its field was defined");
             }
         }
-        Self { blank, moves }
+        Self {
+            blank,
+            moves,
+            variable,
+        }
     }
 
-    /// Puts a record of the old layout into `new`, as one of the new layout.
-    pub(crate) fn copy(&self, old: &[u8], new: &mut Vec<u8>) {
-        new.clone_from(&self.blank);
+    /// Puts a record of the old layout into `new`, as one of the new layout. It fails where the
+    /// default of a new field is too much for the tail of the record.
+    pub(crate) fn copy(&self, old: RecordRef<'_>, new: &mut RecordBuf) -> Result<(), FieldFault> {
+        new.reset_to(&self.blank);
+        let fixed = new.fixed_mut();
         for (from, to) in &self.moves {
-            new[*to..to + from.len()].copy_from_slice(&old[from.clone()]);
+            fixed[*to..to + from.len()].copy_from_slice(&old.fixed[from.clone()]);
         }
+        for (field, former) in &self.variable {
+            let written = match (former, &field.default) {
+                (Some(former), _) => field.copy(former, old, new),
+                (None, Some(default)) => field.write(default, new),
+                (None, None) => Ok(()),
+            };
+            written.map_err(|fault| field.fault(fault))?;
+        }
+        Ok(())
     }
 }
 
@@ -97,8 +119,7 @@ mod tests {
             ("number", 7_u32.into()),
             ("open", true.into()),
         ]);
-        let mut old = vec![0; before.record_size()];
-        before.layout.write(&record, &mut old).unwrap();
+        let old = before.layout.write(&record).unwrap();
 
         let width = FieldDefinition {
             default: Some(2.5.into()),
@@ -109,10 +130,11 @@ mod tests {
             .apply(&mut catalog, "gate")
             .unwrap();
         // What stood there before must not show through.
-        let mut new = vec![0xAA; 99];
-        LayoutChange::between(&before.layout, &after.layout).copy(&old, &mut new);
-        after.layout.check(&new).unwrap();
-        let read = after.layout.read(&new);
+        let mut new = RecordRef::without_tail(&[0xAA; 99]).to_buf();
+        let change = LayoutChange::between(&before.layout, &after.layout);
+        change.copy(old.as_ref(), &mut new).unwrap();
+        after.layout.check(new.as_ref()).unwrap();
+        let read = after.layout.read(new.as_ref());
         assert_eq!(read.get("width"), Some(&2.5.into()));
         assert_eq!(read.get("twin"), Some(&Value::Null));
         for (name, value) in [
@@ -129,10 +151,12 @@ mod tests {
 
         let removed = FieldsChange::Remove("level".to_owned());
         let last = removed.apply(&mut catalog, "gate").unwrap();
-        let mut third = Vec::new();
-        LayoutChange::between(&after.layout, &last.layout).copy(&new, &mut third);
-        assert_eq!(third[..5], [7, 0, 0, 0, 1]);
-        last.layout.check(&third).unwrap();
-        assert_eq!(last.layout.read(&third).get("width"), Some(&2.5.into()));
+        let mut third = RecordBuf::default();
+        let change = LayoutChange::between(&after.layout, &last.layout);
+        change.copy(new.as_ref(), &mut third).unwrap();
+        let third = third.as_ref();
+        assert_eq!(third.fixed[..5], [7, 0, 0, 0, 1]);
+        last.layout.check(third).unwrap();
+        assert_eq!(last.layout.read(third).get("width"), Some(&2.5.into()));
     }
 }

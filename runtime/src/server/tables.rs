@@ -40,6 +40,8 @@ struct TableJson<'a> {
     records: u64,
     memory_bytes: u64,
     memory_limit_bytes: Option<u64>,
+    /// Whether records may have more bytes than `record_size`.
+    has_tails: bool,
     compiled: bool,
     schema_version: u32,
     documentation: &'a str,
@@ -56,6 +58,7 @@ impl<'a> From<&TableView<'a>> for TableJson<'a> {
             records: table.len(),
             memory_bytes: table.memory_bytes(),
             memory_limit_bytes: table.memory_limit_bytes(),
+            has_tails: schema.layout.has_tails(),
             compiled: schema.compiled,
             schema_version: schema.schema_version,
             documentation: &schema.documentation,
@@ -214,12 +217,17 @@ fn definition(rest: &Rest, name: Name, payload: &Payload) -> Result<TableDefinit
 fn is_same(snapshot: &Snapshot, definition: &TableDefinition) -> bool {
     let catalog = snapshot.catalog();
     let layout = RecordLayout::compute(&definition.name, &definition.fields, catalog.types());
+    // As JSON, in which a default that is no number is the same as another.
+    let told = |layout: &RecordLayout| {
+        let fields: Vec<FieldJson<'_>> = layout.fields().iter().map(FieldJson::from).collect();
+        serde_json::to_value(fields).ok()
+    };
     catalog
         .table(definition.name.as_str())
         .is_some_and(|table| {
             !table.compiled
                 && table.memory_limit_bytes == definition.memory_limit_bytes
                 && table.documentation == definition.documentation
-                && layout.is_ok_and(|layout| layout == table.layout)
+                && layout.is_ok_and(|layout| told(&layout) == told(&table.layout))
         })
 }

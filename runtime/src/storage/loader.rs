@@ -2,15 +2,16 @@
 
 #![expect(unsafe_code, reason = "a staged tree is made of an empty one")]
 
-use std::{fmt, ops::Range, sync::Arc};
+use std::{fmt, sync::Arc};
 
 use super::{
     MemoryAccount, StagedTree, StorageError,
+    memory::Block,
     table::TableShared,
     table_memory::TableMemory,
     tree::{Geometry, Leaf, Page, Tree},
 };
-use crate::schema::{RecordId, TableSchema};
+use crate::schema::{RecordId, RecordRef, TableSchema};
 
 /// Takes the records of one table in order of their ids.
 pub(crate) struct TableLoader {
@@ -29,8 +30,7 @@ struct LoadedPage {
     first: u64,
     live: u64,
     fixed_parts: Vec<u8>,
-    tails: Vec<(RecordId, Range<usize>)>,
-    tail_bytes: Vec<u8>,
+    tails: Vec<(RecordId, Block)>,
 }
 
 /// A table whose records are loaded and that is part of no snapshot yet.
@@ -81,18 +81,8 @@ impl TableLoader {
         self.memory.foresee(records.saturating_mul(bytes))
     }
 
-    /// Adds a record without a tail. Its bytes were checked against the layout, and ids only go up.
-    pub(crate) fn push(&mut self, id: RecordId, record: &[u8]) -> Result<(), StorageError> {
-        self.push_with_tail(id, record, &[])
-    }
-
-    /// Adds a record: its fixed part and its tail.
-    pub(crate) fn push_with_tail(
-        &mut self,
-        id: RecordId,
-        fixed: &[u8],
-        tail: &[u8],
-    ) -> Result<(), StorageError> {
+    /// Adds a record. Its bytes were checked against the layout, and ids only go up.
+    pub(crate) fn push(&mut self, id: RecordId, record: RecordRef<'_>) -> Result<(), StorageError> {
         if id.get() <= self.last_id {
             return Err(StorageError::IdTaken { id });
         }
@@ -104,13 +94,10 @@ impl TableLoader {
             self.page.first = first;
         }
         self.page.live |= 1 << bit;
+        let RecordRef { fixed, tail } = record;
         self.page.fixed_parts.extend_from_slice(fixed);
-        if !tail.is_empty() {
-            let start = self.page.tail_bytes.len();
-            self.page.tail_bytes.extend_from_slice(tail);
-            let end = self.page.tail_bytes.len();
-            self.page.tails.push((id, start..end));
-        }
+        let tail = self.staged.spare_tail(tail)?;
+        self.page.tails.extend(tail.map(|tail| (id, tail)));
         self.records += 1;
         self.last_id = id.get();
         Ok(())
@@ -118,13 +105,12 @@ impl TableLoader {
 
     /// Puts a record in the place of the one of this id, where there is one, else adds it. Its bytes
     /// were checked against the layout.
-    pub(crate) fn put(&mut self, id: RecordId, record: &[u8]) -> Result<(), StorageError> {
+    pub(crate) fn put(&mut self, id: RecordId, record: RecordRef<'_>) -> Result<(), StorageError> {
         self.end_page()?;
-        if let Some(mut bytes) = self.staged.update(id)? {
-            bytes.set(record);
+        if self.staged.replace_record(id, record)? {
             return Ok(());
         }
-        self.staged.insert(id)?.copy_from_slice(record);
+        self.staged.insert_record(id, record)?;
         self.records += 1;
         self.last_id = self.last_id.max(id.get());
         Ok(())
@@ -145,13 +131,12 @@ impl TableLoader {
             return Ok(());
         };
         staged.insert_page(first, page.live, &page.fixed_parts, *pack)?;
-        for (id, range) in page.tails.drain(..) {
-            staged.add_tail(id, &page.tail_bytes[range])?;
+        for (id, tail) in page.tails.drain(..) {
+            staged.add_tail(id, tail)?;
         }
         page.first = 0;
         page.live = 0;
         page.fixed_parts.clear();
-        page.tail_bytes.clear();
         Ok(())
     }
 
@@ -182,7 +167,7 @@ impl LoadedTable {
     }
 
     /// The records in order of their ids.
-    pub(crate) fn records(&self) -> impl Iterator<Item = (RecordId, &[u8])> {
+    pub(crate) fn records(&self) -> impl Iterator<Item = (RecordId, RecordRef<'_>)> {
         let pages = self.staged.view().leaves_from(0).flat_map(Leaf::pages);
         pages.flat_map(Page::records)
     }

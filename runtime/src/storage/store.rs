@@ -402,8 +402,9 @@ mod tests {
 
     fn values(snapshot: &Snapshot) -> Vec<u64> {
         let table = snapshot.table_in(0).unwrap();
-        let value = |(_, bytes): (_, &[u8])| u64::from_le_bytes(bytes.try_into().unwrap());
-        table.records().map(value).collect()
+        let records = table.records().map(|(_, record)| record.fixed);
+        let value = |fixed: &[u8]| u64::from_le_bytes(fixed.try_into().unwrap());
+        records.map(value).collect()
     }
 
     /// Every block of the table is free, waits for a snapshot, or is in the current tree: one of

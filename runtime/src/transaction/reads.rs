@@ -79,7 +79,7 @@ impl ReadSet {
                 Some(now) if !Arc::ptr_eq(&now.version.schema, &before.version.schema) => true,
                 Some(now) if now.changed_at() == before.changed_at() => false,
                 Some(now) => {
-                    let same = |id: &RecordId| now.read_record(*id) == before.read_record(*id);
+                    let same = |id: &RecordId| now.record(*id) == before.record(*id);
                     reads.all || !reads.records.iter().all(same)
                 }
             };

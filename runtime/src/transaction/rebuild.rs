@@ -8,7 +8,9 @@ use std::sync::Arc;
 
 use super::{TransactionError, schema_change::duplicate_key};
 use crate::{
-    schema::{FieldsChange, LayoutChange, SchemaError, TableRelations, TableSchema},
+    schema::{
+        FieldsChange, LayoutChange, RecordBuf, RecordRef, SchemaError, TableRelations, TableSchema,
+    },
     storage::{
         Draft, IndexUpdate, Indexes, MemoryAccount, Snapshot, TableLoader, TableShared, TableView,
     },
@@ -108,10 +110,13 @@ impl Rebuild {
         let leaves = table
             .tree()
             .differing_leaves(older.map(|older| older.tree()));
-        let mut left = 0;
+        let (mut records, mut tail_bytes) = (0, 0);
         for page in leaves.flat_map(|leaf| leaf.pages()) {
-            left += page.records_max();
-            if left > most {
+            records += page.records_max();
+            if self.former.layout.has_tails() {
+                tail_bytes += page.tail_bytes();
+            }
+            if records > most || tail_bytes > SMALL_BYTES {
                 return Ok(false);
             }
         }
@@ -181,26 +186,20 @@ impl Rebuild {
             .differing_leaves(older.map(|older| older.tree()));
         let (mut records, mut in_batch) = (0, 0);
         let mut update = self.indexes.update();
-        let (mut before, mut after) = (Vec::new(), Vec::new());
+        let (mut before, mut after) = (RecordBuf::default(), RecordBuf::default());
         for leaf in leaves {
             if !go_on() {
                 return Ok(Copied::Stopped);
             }
             for record in leaf.pages().flat_map(|page| page.records()) {
                 let old = record.before.filter(|_| !self.indexes.is_empty());
-                let old = old.map(|record| {
-                    self.records.copy(record.fixed, &mut before);
-                    &before[..]
-                });
-                let new = record.after.map(|record| {
-                    self.records.copy(record.fixed, &mut after);
-                    &after[..]
-                });
+                let old = self.converted(old, &mut before)?;
+                let new = self.converted(record.after, &mut after)?;
                 match new {
-                    Some(bytes) if record.before.is_none() && older.is_none() => {
-                        self.loader.push(record.id, bytes)?;
+                    Some(new) if record.before.is_none() && older.is_none() => {
+                        self.loader.push(record.id, new)?;
                     }
-                    Some(bytes) => self.loader.put(record.id, bytes)?,
+                    Some(new) => self.loader.put(record.id, new)?,
                     None => self.loader.remove(record.id)?,
                 }
                 self.indexes.note(&mut update, record.id, old, new);
@@ -217,6 +216,23 @@ impl Rebuild {
         }
         self.index(update)?;
         Ok(Copied::Records(records))
+    }
+
+    /// The record, where there is one, as it is in the new layout.
+    fn converted<'b>(
+        &self,
+        record: Option<RecordRef<'_>>,
+        buffer: &'b mut RecordBuf,
+    ) -> Result<Option<RecordRef<'b>>, TransactionError> {
+        let Some(record) = record else {
+            return Ok(None);
+        };
+        let copied = self.records.copy(record, buffer);
+        copied.map_err(|fault| TransactionError::InvalidRecord {
+            table: self.schema.name.clone(),
+            faults: vec![fault],
+        })?;
+        Ok(Some(buffer.as_ref()))
     }
 
     fn index(&mut self, update: IndexUpdate) -> Result<(), TransactionError> {

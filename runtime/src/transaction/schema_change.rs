@@ -7,8 +7,8 @@ use std::sync::Arc;
 use super::TransactionError;
 use crate::{
     schema::{
-        RecordId, Relation, RelationDefinition, SchemaError, TableDefinition, TableRelations,
-        TableSchema,
+        RecordId, RecordRef, Relation, RelationDefinition, SchemaError, TableDefinition,
+        TableRelations, TableSchema,
     },
     storage::{
         Draft, DuplicateKey, Indexes, MemoryAccount, Snapshot, TableLoader, TableVersion, TableView,
@@ -168,7 +168,7 @@ fn build_indexes(
 
 /// The indexes of these records.
 pub(crate) fn build_indexes_of<'r>(
-    records: impl Iterator<Item = (RecordId, &'r [u8])>,
+    records: impl Iterator<Item = (RecordId, RecordRef<'r>)>,
     schema: &TableSchema,
     relations: &TableRelations,
 ) -> Result<Indexes, TransactionError> {

@@ -148,14 +148,11 @@ impl FieldEntry {
         })
     }
 
-    /// JSON has fewer types than fields have: the bytes of the field tell which one was meant.
+    /// JSON has fewer types than fields have: that of the field tells which one was meant.
     fn typed(&self, default: &Value, types: &TypeRegistry) -> Result<Value, String> {
         let layout = types.resolve(&self.r#type).map_err(text)?;
-        let mut bytes = vec![0; layout.size];
-        match layout.serializer.write(default, &mut bytes) {
-            Ok(()) => Ok(layout.serializer.read(&bytes)),
-            Err(fault) => Err(format!("the default of field `{}`: {fault}", self.name)),
-        }
+        let normalized = layout.normalize(default);
+        normalized.map_err(|fault| format!("the default of field `{}`: {fault}", self.name))
     }
 }
 

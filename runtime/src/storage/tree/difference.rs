@@ -7,7 +7,10 @@ use super::{
     node::{FANOUT, FANOUT_BITS, InnerNode, LEAF_PAGES, empty_node},
     view::{Leaf, Page},
 };
-use crate::{schema::RecordId, storage::memory::Block};
+use crate::{
+    schema::{RecordId, RecordRef},
+    storage::memory::Block,
+};
 
 /// One leaf in two versions of a tree; none where that version has no such leaf.
 pub(crate) struct LeafPair<'s> {
@@ -25,15 +28,8 @@ pub(crate) struct PagePair<'s> {
 /// is gone.
 pub(crate) struct RecordPair<'s> {
     pub(crate) id: RecordId,
-    pub(crate) before: Option<RecordParts<'s>>,
-    pub(crate) after: Option<RecordParts<'s>>,
-}
-
-/// The fixed part of a record and its tail.
-#[derive(Clone, Copy, PartialEq)]
-pub(crate) struct RecordParts<'s> {
-    pub(crate) fixed: &'s [u8],
-    tail: &'s [u8],
+    pub(crate) before: Option<RecordRef<'s>>,
+    pub(crate) after: Option<RecordRef<'s>>,
 }
 
 /// The part of a tree under one node, which is the empty one where the tree has nothing there.
@@ -144,12 +140,15 @@ impl<'s> PagePair<'s> {
         differ.count_ones() as usize
     }
 
+    /// Bytes of the tails of the newer one.
+    pub(crate) fn tail_bytes(&self) -> usize {
+        let records = self.newer.into_iter().flat_map(Page::records);
+        records.map(|(_, record)| record.tail.len()).sum()
+    }
+
     /// The records in which the two differ, in order of their ids.
     pub(crate) fn records(self) -> impl Iterator<Item = RecordPair<'s>> {
-        let records = |page: Option<Page<'s>>| {
-            let records = page.into_iter().flat_map(Page::records_with_tails);
-            records.map(|(id, fixed, tail)| (id, RecordParts { fixed, tail }))
-        };
+        let records = |page: Option<Page<'s>>| page.into_iter().flat_map(Page::records);
         let mut before = records(self.older).peekable();
         let mut after = records(self.newer).peekable();
         let both = std::iter::from_fn(move || {
@@ -224,7 +223,7 @@ mod tests {
     fn values(snapshot: &Snapshot) -> BTreeMap<u64, u64> {
         let records = snapshot.table_in(0).unwrap().records();
         records
-            .map(|(id, bytes)| (id.get(), number(bytes)))
+            .map(|(id, record)| (id.get(), number(record.fixed)))
             .collect()
     }
 

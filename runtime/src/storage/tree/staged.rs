@@ -17,7 +17,7 @@ use super::{
     tail,
 };
 use crate::{
-    schema::RecordId,
+    schema::{RecordId, RecordRef},
     storage::{StorageError, cast::SlotBytes, memory::Block, table_memory::TableMemory},
 };
 
@@ -145,6 +145,33 @@ impl StagedTree {
         Ok(self.slot_mut(&entry, bit))
     }
 
+    /// Adds a record: its fixed part and its tail.
+    pub(crate) fn insert_record(
+        &mut self,
+        id: RecordId,
+        record: RecordRef<'_>,
+    ) -> Result<(), StorageError> {
+        self.insert(id)?.copy_from_slice(record.fixed);
+        if !record.tail.is_empty() {
+            self.set_tail(id, record.tail)?;
+        }
+        Ok(())
+    }
+
+    /// Replaces a live record by bytes that passed the check of its layout; false where there is
+    /// no such record.
+    pub(crate) fn replace_record(
+        &mut self,
+        id: RecordId,
+        record: RecordRef<'_>,
+    ) -> Result<bool, StorageError> {
+        if self.tree.geometry.has_tails() && !self.set_tail(id, record.tail)? {
+            return Ok(false);
+        }
+        let slot = self.update(id)?;
+        Ok(slot.map(|mut slot| slot.set(record.fixed)).is_some())
+    }
+
     /// The bytes of a live record, to change; none where there is no such record.
     pub(crate) fn update(&mut self, id: RecordId) -> Result<Option<SlotBytes<'_>>, StorageError> {
         if self.view().get(id).is_none() {
@@ -261,8 +288,23 @@ impl StagedTree {
         Ok(())
     }
 
-    /// Gives a record of a page that this tree made a tail for the first time.
-    pub(crate) fn add_tail(&mut self, id: RecordId, bytes: &[u8]) -> Result<(), StorageError> {
+    /// A tail for a record that is to be added; none where `bytes` are none. It goes with the tree.
+    pub(in crate::storage) fn spare_tail(
+        &mut self,
+        bytes: &[u8],
+    ) -> Result<Option<Block>, StorageError> {
+        if !bytes.is_empty() {
+            self.memory.admit(bytes.len())?;
+        }
+        self.new_tail(bytes)
+    }
+
+    /// Gives a record of a page that this tree made a spare tail, for the first time.
+    pub(in crate::storage) fn add_tail(
+        &mut self,
+        id: RecordId,
+        tail: Block,
+    ) -> Result<(), StorageError> {
         let geometry = self.tree.geometry;
         assert!(geometry.has_tails(), "the table has fields of any length");
         let (leaf, page, bit) = geometry.place(id.get() - 1);
@@ -273,13 +315,11 @@ impl StagedTree {
             node.read().is_fresh(page) && entry.live >> bit & 1 == 1,
             "the record was just added"
         );
-        self.memory.admit(bytes.len())?;
-        let new = self.new_tail(bytes)?;
         // SAFETY: the page is private to this tree, which is borrowed exclusively; packed pages
         // may be written until they are published, since nobody else has seen them.
         let slot = unsafe { tail_slot(&entry, geometry, bit) };
         // SAFETY: as above.
-        unsafe { slot.write(new.map_or(std::ptr::null_mut(), Block::as_ptr)) };
+        unsafe { slot.write(tail.as_ptr()) };
         Ok(())
     }
 

@@ -13,7 +13,7 @@ use super::{
     tail,
 };
 use crate::{
-    schema::{Record, RecordId},
+    schema::{Record, RecordId, RecordRef},
     storage::{
         cast::{record_at, record_slice_at},
         memory::{Block, LINE_BYTES},
@@ -131,6 +131,17 @@ impl<'s> TreeView<'s> {
         let node = self.leaf_ref(leaf, geometry);
         prefetch(block.as_ptr(), node_bytes(geometry));
         prefetch(node.address(page), geometry.page_bytes());
+    }
+
+    /// The live record of this id.
+    #[inline]
+    pub(crate) fn record(&self, id: RecordId) -> Option<RecordRef<'s>> {
+        let fixed = self.get(id)?;
+        if !self.tree.geometry.has_tails() {
+            return Some(RecordRef::without_tail(fixed));
+        }
+        let tail = self.tail(id)?;
+        Some(RecordRef { fixed, tail })
     }
 
     /// The tail of the live record of this id; empty where it has none.
@@ -269,6 +280,7 @@ fn next_multiple(leaf: u64, span: u64) -> u64 {
 ///
 /// # Safety
 /// The bit is live in the entry, whose page is of this geometry and can be read for `'a`.
+#[inline]
 unsafe fn tail_of<'a>(entry: &PageEntry, geometry: Geometry, bit: u32) -> &'a [u8] {
     if !geometry.has_tails() {
         return &[];
@@ -433,28 +445,17 @@ impl<'s> Page<'s> {
         RecordId::MIN.saturating_add(self.first_index.wrapping_add(u64::from(bit)))
     }
 
-    /// The fixed parts of the live records in order of their ids.
+    /// The live records in order of their ids.
     #[inline]
-    pub(crate) fn records(self) -> impl Iterator<Item = (RecordId, &'s [u8])> {
+    pub(crate) fn records(self) -> impl Iterator<Item = (RecordId, RecordRef<'s>)> {
         self.slots().map(move |(bit, address)| {
             let length = self.geometry.record_bytes();
             // SAFETY: the slot has as many bytes as a record, and the view may read them.
-            (self.id(bit), unsafe {
-                std::slice::from_raw_parts(address, length)
-            })
+            let fixed = unsafe { std::slice::from_raw_parts(address, length) };
+            // SAFETY: the record is live, and the view may read its page.
+            let tail = unsafe { tail_of(&self.entry, self.geometry, bit) };
+            (self.id(bit), RecordRef { fixed, tail })
         })
-    }
-
-    /// The live records in order of their ids: fixed part and tail.
-    pub(crate) fn records_with_tails(self) -> impl Iterator<Item = (RecordId, &'s [u8], &'s [u8])> {
-        bits(self.entry.live)
-            .zip(self.records())
-            .map(move |(bit, (id, fixed))| {
-                // SAFETY: the record is live, and the view may read its page.
-                (id, fixed, unsafe {
-                    tail_of(&self.entry, self.geometry, bit)
-                })
-            })
     }
 
     /// The live records as their struct.

@@ -164,7 +164,8 @@ pub use tick::{
 };
 pub use tickbase_macros::{FieldType, procedure, table};
 pub use transaction::{
-    Isolation, StagingBuffer, TableMut, TableRef, Transaction, TransactionError, TransactionHandle,
+    Isolation, RecordMut, StagingBuffer, TableMut, TableRef, Transaction, TransactionError,
+    TransactionHandle,
 };
 pub use uuid::Uuid;
 

@@ -30,6 +30,7 @@ mod loader;
 mod memory;
 mod parallel;
 mod reclaim;
+mod record_passes;
 mod snapshot;
 mod store;
 mod table;

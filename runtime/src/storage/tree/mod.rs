@@ -16,7 +16,10 @@
 mod difference;
 mod geometry;
 mod node;
+mod page_copy;
+mod parts;
 mod pass;
+mod path;
 mod staged;
 mod tail;
 #[cfg(test)]
@@ -26,9 +29,9 @@ mod view;
 pub(crate) use geometry::Geometry;
 pub(super) use geometry::PACKED_CLASSES;
 pub(super) use node::{PRIVATE, node_bytes};
+pub(super) use parts::{Retired, RetiredBlocks, Side, StagedParts, made_blocks, stamp_new_parts};
 pub(super) use pass::{LeafWriter, PassSlot};
 pub(crate) use staged::StagedTree;
-pub(super) use staged::{Retired, RetiredBlocks, Side, StagedParts, made_blocks, stamp_new_parts};
 pub(crate) use view::TreeView;
 pub(super) use view::{Leaf, Page, prefetch_record};
 

@@ -5,7 +5,8 @@
 use super::{
     Geometry, StagedTree,
     node::{LEAF_PAGES, LeafMut, PageEntry},
-    staged::{Retired, bits, renew_page},
+    page_copy::{bits, renew_page},
+    parts::Retired,
 };
 use crate::{
     schema::RecordId,

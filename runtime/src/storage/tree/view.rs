@@ -9,7 +9,7 @@ use super::{
     node::{
         HEIGHT_MIN, InnerNode, LEAF_PAGES, LeafRef, PageEntry, child_index, empty_node, node_bytes,
     },
-    staged::{bits, tail_slot},
+    page_copy::{bits, tail_slot},
     tail,
 };
 use crate::{

@@ -10,14 +10,19 @@ pub use crate::{
         Outcome, Parameter, Params, Procedure, ProcedureArgument, ProcedureError, ProcedureReturn,
     },
     schema::{
-        FieldDefinition, FieldHandle, FieldType, Id, Record, RecordLayout, RelationDefinition,
-        SchemaError, TableDefinition, TypeLayout, TypeRegistry,
+        FieldDefinition, FieldFault, FieldHandle, FieldType, FieldValue, Id, OptionalValue,
+        PlainRecord, Record, RecordBuf, RecordLayout, RecordRef, RelationDefinition, SchemaError,
+        TableDefinition, TypeLayout, TypeRegistry, ValueEdit, ValueField, ValueRecord, ValueRef,
+        ValueWriter,
     },
-    transaction::TransactionHandle,
+    storage::{
+        Found, Readable, TypedView, ValueView, plain_from_record, plain_to_record, value_from_record,
+    },
+    transaction::{Opened, TableMut, TransactionHandle, ValueTableMut, Writable},
 };
 
 /// A field of type `F`.
-pub fn field<F: FieldType>(
+pub fn field<F: FieldValue>(
     types: &mut TypeRegistry,
     name: &str,
     unique: bool,
@@ -29,6 +34,33 @@ pub fn field<F: FieldType>(
         documentation: documentation.to_owned(),
         ..FieldDefinition::new(Name::new(name)?, layout.type_id.clone())
     })
+}
+
+/// Where fields of these sizes and alignments stand, one behind the other as in `repr(C)`.
+pub const fn offsets<const N: usize>(places: [(usize, usize); N]) -> [usize; N] {
+    let mut offsets = [0; N];
+    let (mut index, mut end) = (0, 0_usize);
+    while index < N {
+        let (size, align) = places[index];
+        offsets[index] = end.next_multiple_of(align);
+        end = offsets[index] + size;
+        index += 1;
+    }
+    offsets
+}
+
+/// Size and alignment of a record of fields of these sizes and alignments.
+pub const fn extent<const N: usize>(places: [(usize, usize); N]) -> (usize, usize) {
+    let (mut index, mut end, mut align_max) = (0, 0_usize, 1);
+    while index < N {
+        let (size, align) = places[index];
+        end = end.next_multiple_of(align) + size;
+        if align > align_max {
+            align_max = align;
+        }
+        index += 1;
+    }
+    (end.next_multiple_of(align_max), align_max)
 }
 
 /// The relation of a field to the table `Target`.

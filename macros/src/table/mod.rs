@@ -7,6 +7,7 @@ mod check;
 mod expand;
 mod model;
 mod read;
+mod values;
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -30,8 +31,13 @@ fn translate(arguments: TokenStream, item: TokenStream, errors: &mut Errors) -> 
     let table = read::read(arguments, &mut parsed, errors);
     match table.filter(|table| check::check(table, errors)) {
         Some(table) => {
-            read::complete(&mut parsed);
-            let code = expand::expand(&table);
+            let code = match table.is_of_values() {
+                true => values::expand(&table),
+                false => {
+                    read::complete(&mut parsed);
+                    expand::expand(&table)
+                }
+            };
             quote!(#parsed #code)
         }
         None => quote!(#parsed),

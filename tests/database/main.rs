@@ -1,6 +1,7 @@
 //! The database in process: records, transactions, relations and the schema.
 
 mod memory_limits;
+mod passes;
 mod records;
 mod relations;
 mod schema_changes;

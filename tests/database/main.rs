@@ -1,5 +1,6 @@
 //! The database in process: records, transactions, relations and the schema.
 
+mod custom_types;
 mod memory_limits;
 mod passes;
 mod records;

@@ -16,7 +16,8 @@ pub use crate::{
         ValueWriter,
     },
     storage::{
-        Found, Readable, TypedView, ValueView, plain_from_record, plain_to_record, value_from_record,
+        Found, Readable, TypedView, ValueView, plain_from_record, plain_to_record,
+        value_from_record,
     },
     transaction::{Opened, TableMut, TransactionHandle, ValueTableMut, Writable},
 };

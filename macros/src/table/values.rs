@@ -246,7 +246,7 @@ fn contract(table: &Table) -> TokenStream {
                 #editor { record }
             }
 
-            fn take_edit(edit: #editor<'_>) -> #support::ValueEdit<'_, Self> {
+            fn take_edit(edit: Self::Edit<'_>) -> #support::ValueEdit<'_, Self> {
                 edit.record
             }
 

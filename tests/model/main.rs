@@ -1,6 +1,7 @@
 //! Random histories of the table API, checked step by step against ordered maps.
 
 mod texts;
+mod values;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -23,18 +23,46 @@ pub use crate::{
 };
 
 /// A field of type `F`.
-pub fn field<F: FieldValue>(
+pub fn field<F: FieldType>(
     types: &mut TypeRegistry,
     name: &str,
     unique: bool,
     documentation: &str,
 ) -> Result<FieldDefinition, SchemaError> {
-    let layout = F::register(types)?;
+    let layout = <F as FieldType>::register(types)?;
+    definition(&layout, name, unique, documentation)
+}
+
+/// A field of a value table.
+pub fn value_field<T: ValueField<INDEX>, const INDEX: usize>(
+    types: &mut TypeRegistry,
+    name: &str,
+    unique: bool,
+    documentation: &str,
+) -> Result<FieldDefinition, SchemaError> {
+    let layout = <T::Type as FieldValue>::register(types)?;
+    definition(&layout, name, unique, documentation)
+}
+
+fn definition(
+    layout: &TypeLayout,
+    name: &str,
+    unique: bool,
+    documentation: &str,
+) -> Result<FieldDefinition, SchemaError> {
     Ok(FieldDefinition {
         unique,
         documentation: documentation.to_owned(),
         ..FieldDefinition::new(Name::new(name)?, layout.type_id.clone())
     })
+}
+
+/// Size and alignment of a field of a value table.
+pub const fn place<T: ValueField<INDEX>, const INDEX: usize>() -> (usize, usize) {
+    (
+        <T::Type as FieldValue>::SIZE,
+        <T::Type as FieldValue>::ALIGN,
+    )
 }
 
 /// Where fields of these sizes and alignments stand, one behind the other as in `repr(C)`.

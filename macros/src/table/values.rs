@@ -185,18 +185,19 @@ fn contract(table: &Table) -> TokenStream {
     let references = references(fields);
     let definition = definition(table);
     let define = define_type();
-    let types = fields.iter().map(|field| &field.ty);
     let (count, indices) = (fields.len(), 0..fields.len());
     let idents: Vec<Ident> = fields
         .iter()
         .map(|field| generated_ident(&field.ident))
         .collect();
-    let places = 0..count;
+    let (defined, places, written) = (0..count, 0..count, 0..count);
     let known = fields.iter().enumerate().map(|(index, field)| {
         let ty = &field.ty;
+        let read = read_type(ty, &quote!('r));
         quote! {
             #[doc(hidden)]
             unsafe impl #support::ValueField<#index> for #record {
+                type Read<'r> = #read;
                 type Type = #ty;
             }
         }
@@ -204,21 +205,13 @@ fn contract(table: &Table) -> TokenStream {
     quote! {
         #references
 
-        const fn table_field<F: #support::FieldValue>(
-        ) -> ((::core::primitive::usize, ::core::primitive::usize), #define) {
-            (
-                (
-                    <F as #support::FieldValue>::SIZE,
-                    <F as #support::FieldValue>::ALIGN,
-                ),
-                #support::field::<F>,
-            )
-        }
-
         const __TICKBASE_FIELDS: [
             ((::core::primitive::usize, ::core::primitive::usize), #define);
             #count
-        ] = [#(table_field::<#types>()),*];
+        ] = [#((
+            #support::place::<#record, #defined>(),
+            #support::value_field::<#record, #defined>,
+        )),*];
 
         const __TICKBASE_PLACES: [(::core::primitive::usize, ::core::primitive::usize); #count] =
             [#(__TICKBASE_FIELDS[#places].0),*];
@@ -254,7 +247,7 @@ fn contract(table: &Table) -> TokenStream {
                 &self,
                 record: &mut #support::ValueWriter<'_>,
             ) -> ::core::result::Result<(), #support::FieldFault> {
-                #(record.put(&self.#idents)?;)*
+                #(record.put::<Self, #written>(&self.#idents)?;)*
                 ::core::result::Result::Ok(())
             }
 

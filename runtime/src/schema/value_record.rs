@@ -5,7 +5,7 @@
     reason = "the contract that lets fields of checked records be read as their types"
 )]
 
-use std::{fmt, marker::PhantomData};
+use std::{cell::Cell, fmt, marker::PhantomData};
 
 use super::{FieldFault, FieldMask, FieldValue, Record, RecordBuf, RecordLayout, RecordRef};
 
@@ -59,12 +59,12 @@ pub unsafe trait ValueRecord: Record {
 /// The field of this place in the table's definition has the type id that `Type` registers.
 #[doc(hidden)]
 pub unsafe trait ValueField<const INDEX: usize>: Record {
+    /// How it is read and set. Calls name this rather than the type's own `Read`, so that a type
+    /// that is no field is one error and not one in each function.
+    type Read<'r>;
     /// Its type.
-    type Type: FieldValue;
+    type Type: for<'r> FieldValue<Read<'r> = <Self as ValueField<INDEX>>::Read<'r>>;
 }
-
-/// How a field of a value table is read.
-type Read<'r, T, const INDEX: usize> = <<T as ValueField<INDEX>>::Type as FieldValue>::Read<'r>;
 
 /// A record that is one of the table of `T`.
 #[doc(hidden)]
@@ -95,7 +95,7 @@ impl<'r, T: ValueRecord> ValueRef<'r, T> {
 
     /// The value of a field.
     #[inline]
-    pub fn get<const INDEX: usize>(self) -> Read<'r, T, INDEX>
+    pub fn get<const INDEX: usize>(self) -> T::Read<'r>
     where
         T: ValueField<INDEX>,
     {
@@ -168,12 +168,15 @@ impl<'r, T: ValueRecord> ValueEdit<'r, T> {
     }
 
     /// Gives a field another value. One that is too long is noted, and fails the whole pass.
-    pub fn set<const INDEX: usize>(&mut self, value: Read<'_, T, INDEX>)
+    pub fn set<const INDEX: usize>(&mut self, value: T::Read<'_>)
     where
         T: ValueField<INDEX>,
     {
-        let write = |field: &super::Field, to: &mut RecordBuf| {
-            T::Type::write(value, &field.layout, field.offset, to)
+        // It is written once; that it could be copied is known of `Type` alone.
+        let value = Cell::new(Some(value));
+        let write = |field: &super::Field, to: &mut RecordBuf| match value.take() {
+            Some(value) => T::Type::write(value, &field.layout, field.offset, to),
+            None => Ok(()),
         };
         let before = self.as_ref().record;
         match T::layout().with_field(before, INDEX, &write) {
@@ -201,7 +204,6 @@ impl<'r, T: ValueRecord> ValueEdit<'r, T> {
 pub struct ValueWriter<'l> {
     layout: &'l RecordLayout,
     record: RecordBuf,
-    next: usize,
 }
 
 impl<'l> ValueWriter<'l> {
@@ -209,16 +211,17 @@ impl<'l> ValueWriter<'l> {
         Self {
             layout,
             record: RecordBuf::zeroed(layout.record_size()),
-            next: 0,
         }
     }
 
-    /// Puts the next field.
-    pub fn put<F: FieldValue>(&mut self, value: &F) -> Result<(), FieldFault> {
-        let field = &self.layout.fields()[self.next];
-        self.next += 1;
+    /// Puts a field. They have to come in their order.
+    pub fn put<T: ValueField<INDEX>, const INDEX: usize>(
+        &mut self,
+        value: &T::Type,
+    ) -> Result<(), FieldFault> {
+        let field = &self.layout.fields()[INDEX];
         let value = value.borrow();
-        F::write(value, &field.layout, field.offset, &mut self.record)
+        T::Type::write(value, &field.layout, field.offset, &mut self.record)
             .map_err(|fault| field.fault(fault))
     }
 }

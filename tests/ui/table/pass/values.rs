@@ -86,7 +86,7 @@ mod inner {
     #[super::table]
     pub struct Note {
         pub(crate) text: ::std::string::String,
-        pub about: std::option::Option<super::Id<super::User>>,
+        pub about: Option<super::Id<super::User>>,
         hidden: i8,
     }
 

@@ -7,7 +7,7 @@ use std::{fmt, sync::Arc};
 use super::{
     StagedTree, StorageError,
     memory::MemoryAccount,
-    table::{TableMemory, TableShared},
+    table::{IdSequence, TableMemory, TableShared, TableVersion},
     tree::{Geometry, Leaf, Page, Tree},
 };
 use crate::schema::{RecordId, TableSchema};
@@ -25,6 +25,7 @@ pub(crate) struct TableLoader {
 pub(crate) struct LoadedTable {
     pub(crate) schema: Arc<TableSchema>,
     pub(super) memory: Arc<TableMemory>,
+    ids: Arc<IdSequence>,
     pub(crate) staged: StagedTree,
     pub(crate) records: u64,
     pub(crate) last_id: u64,
@@ -59,6 +60,17 @@ impl TableLoader {
 
     /// The table, in which the next id comes behind `last_id` and behind every record.
     pub(crate) fn finish(self, last_id: u64) -> LoadedTable {
+        let last_id = last_id.max(self.last_id);
+        self.finish_with(Arc::new(IdSequence::new(last_id)))
+    }
+
+    /// The table as `former` built anew: ids go on where they stand, also those that transactions
+    /// draw meanwhile.
+    pub(crate) fn finish_as(self, former: &TableVersion) -> LoadedTable {
+        self.finish_with(Arc::clone(&former.shared.ids))
+    }
+
+    fn finish_with(self, ids: Arc<IdSequence>) -> LoadedTable {
         let Self {
             schema,
             memory,
@@ -71,7 +83,8 @@ impl TableLoader {
             memory,
             staged,
             records,
-            last_id: last_id.max(self.last_id),
+            last_id: ids.last_id(),
+            ids,
         }
     }
 }
@@ -89,7 +102,8 @@ impl LoadedTable {
     }
 
     pub(super) fn shared(&self) -> Arc<TableShared> {
-        Arc::new(TableShared::new(Arc::clone(&self.memory), self.last_id))
+        let (memory, ids) = (Arc::clone(&self.memory), Arc::clone(&self.ids));
+        Arc::new(TableShared::new(memory, ids))
     }
 }
 

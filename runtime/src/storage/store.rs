@@ -244,6 +244,7 @@ impl Draft {
             staged,
             records,
             last_id,
+            ..
         } = loaded;
         let (tree, parts) = staged.into_parts();
         let indexes = Arc::new(indexes);

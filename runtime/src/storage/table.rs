@@ -40,39 +40,59 @@ impl TableMemory {
     }
 }
 
-/// What all versions of a table share.
+/// The record ids that a table has given out. There is one sequence for all that the table ever is:
+/// transactions draw from it while its pages are built anew, and an id must not go out twice.
+#[derive(Debug)]
+pub(super) struct IdSequence {
+    /// The highest record id given out.
+    last_id: AtomicU64,
+}
+
+impl IdSequence {
+    pub(super) fn new(last_id: u64) -> Self {
+        Self {
+            last_id: AtomicU64::new(last_id),
+        }
+    }
+
+    pub(super) fn last_id(&self) -> u64 {
+        self.last_id.load(Ordering::Relaxed)
+    }
+}
+
+/// What all versions of a table share, until its pages are built anew.
 #[derive(Debug)]
 pub(crate) struct TableShared {
     pub(super) memory: Arc<TableMemory>,
-    /// The highest record id given out.
-    last_id: AtomicU64,
+    pub(super) ids: Arc<IdSequence>,
     /// Held while a transaction that changes the table is checked and published.
     pub(crate) commit: Mutex<()>,
 }
 
 impl TableShared {
-    pub(super) fn new(memory: Arc<TableMemory>, last_id: u64) -> Self {
+    pub(super) fn new(memory: Arc<TableMemory>, ids: Arc<IdSequence>) -> Self {
         Self {
             memory,
-            last_id: AtomicU64::new(last_id),
+            ids,
             commit: Mutex::new(()),
         }
     }
 
     /// The next record id, never given out before.
     pub(crate) fn next_id(&self) -> RecordId {
-        let last = self.last_id.fetch_add(1, Ordering::Relaxed);
+        let last = self.ids.last_id.fetch_add(1, Ordering::Relaxed);
         RecordId::MIN.saturating_add(last)
     }
 
     /// The highest record id given out.
     pub(crate) fn last_id(&self) -> u64 {
-        self.last_id.load(Ordering::Relaxed)
+        self.ids.last_id()
     }
 
     /// Gives out the `count` ids behind `last`, unless somebody else has taken some of them.
     pub(crate) fn take_ids(&self, last: u64, count: u64) -> bool {
-        self.last_id
+        self.ids
+            .last_id
             .compare_exchange(last, last + count, Ordering::Relaxed, Ordering::Relaxed)
             .is_ok()
     }
@@ -105,7 +125,7 @@ impl TableVersion {
         let memory = Arc::new(TableMemory::new(geometry, account));
         Self {
             schema,
-            shared: Arc::new(TableShared::new(memory, 0)),
+            shared: Arc::new(TableShared::new(memory, Arc::new(IdSequence::new(0)))),
             tree: Tree::empty(geometry),
             records: 0,
             last_id: 0,

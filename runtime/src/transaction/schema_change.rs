@@ -155,7 +155,7 @@ pub(crate) fn restore_records(
     for (id, record) in table.records() {
         loader.push(id, record)?;
     }
-    let loaded = loader.finish(now.version.shared.last_id());
+    let loaded = loader.finish_as(now.version);
     let relations = current.catalog().relations_of(now.schema());
     let indexes = build_indexes_of(loaded.records(), now.schema(), relations)?;
     draft.set_loaded(loaded, indexes);
@@ -200,7 +200,7 @@ fn rebuild(
         }
         loader.push(id, &record)?;
     }
-    let loaded = loader.finish(former.version.shared.last_id());
+    let loaded = loader.finish_as(former.version);
     let relations = catalog.relations_of(schema);
     let indexes = build_indexes_of(loaded.records(), schema, relations)?;
     draft.set_loaded(loaded, indexes);

@@ -1,4 +1,5 @@
 //! Random work, and after each step the comparison with a model that is too simple to be wrong.
 
 mod crowd;
+mod dynamic;
 mod histories;

@@ -5,6 +5,7 @@ pub mod crowd;
 mod digest;
 mod random;
 pub mod served;
+pub mod stress;
 
 pub use digest::digest;
 pub use random::{Random, effort, for_each_seed, is_whole_run, seed_or};

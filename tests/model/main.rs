@@ -3,3 +3,4 @@
 mod crowd;
 mod dynamic;
 mod histories;
+mod stress;

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use harness::{Account, Random};
+use harness::{Account, Random, crowd, stress};
 use tickbase::{Database, Id};
 
 use crate::sanitizer;
@@ -33,7 +33,7 @@ pub(crate) struct Row {
 }
 
 /// All rows.
-pub(crate) const ROWS: [Row; 4] = [
+pub(crate) const ROWS: [Row; 6] = [
     Row {
         name: "snapshots_are_whole",
         asked: 3_000_000,
@@ -48,6 +48,16 @@ pub(crate) const ROWS: [Row; 4] = [
         name: "held_snapshots_never_change",
         asked: 2_000,
         prove: held_snapshots_never_change,
+    },
+    Row {
+        name: "threads_read_what_they_must",
+        asked: 1_000_000,
+        prove: threads_read_what_they_must,
+    },
+    Row {
+        name: "snapshots_of_every_age_never_change",
+        asked: 20_000,
+        prove: snapshots_of_every_age_never_change,
     },
     Row {
         name: "address_sanitizer_finds_nothing",
@@ -174,4 +184,22 @@ fn held_snapshots_never_change(run: &Run) -> Reached {
         assert_eq!(read(&snapshot), seen);
     }
     Reached::Times(run.asked)
+}
+
+/// Eight threads change their own records and those of all, and check whatever they read.
+fn threads_read_what_they_must(run: &Run) -> Reached {
+    let mut operations = 0;
+    for seed in run.seed.. {
+        if operations >= run.asked {
+            break;
+        }
+        operations += crowd::run(seed, 8, run.asked.min(250_000)).operations;
+    }
+    Reached::Times(operations)
+}
+
+/// Snapshots are held for a moment or for long, and handed to other threads, while records are
+/// written and deleted, tables compacted, and fields added and removed.
+fn snapshots_of_every_age_never_change(run: &Run) -> Reached {
+    Reached::Times(stress::run(run.seed, run.asked).read_again)
 }

@@ -7,9 +7,12 @@
 mod readers;
 mod writers;
 
-use std::sync::{
-    atomic::{AtomicBool, AtomicU64, Ordering},
-    mpsc,
+use std::{
+    sync::{
+        atomic::{AtomicBool, AtomicU64, Ordering},
+        mpsc,
+    },
+    time::Duration,
 };
 
 use readers::Reader;
@@ -179,7 +182,7 @@ pub fn run(seed: u64, snapshots: u64) -> Seen {
         scope.spawn(move || writers::change_notes(stage, Random::new(seed + 1)));
         while stage.goes_on() {
             live_max = live_max.max(stage.db.live_snapshots());
-            std::thread::yield_now();
+            std::thread::sleep(Duration::from_millis(1));
         }
     });
     stage.check_memory();

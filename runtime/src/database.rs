@@ -92,13 +92,13 @@ impl Database {
         mut change: impl FnMut(&mut TransactionHandle) -> Result<R>,
     ) -> Result<R> {
         refuse_nested()?;
-        let mut run = || {
-            let mut tx = self.begin_with(isolation);
+        let mut run = |tx: &mut TransactionHandle| {
             let _inside = Scope::enter();
-            change(&mut tx).map(|result| (tx, result))
+            change(tx)
         };
         for _ in 0..ATTEMPTS_BESIDE_OTHERS {
-            let (tx, result) = run()?;
+            let mut tx = self.begin_with(isolation);
+            let result = run(&mut tx)?;
             match tx.commit() {
                 Ok(_) => return Ok(result),
                 Err(error) if error.is_conflict() => {}
@@ -106,7 +106,8 @@ impl Database {
             }
         }
         let _alone = self.inner.store.exclusive_gate();
-        let (tx, result) = run()?;
+        let mut tx = self.begin_with(isolation);
+        let result = run(&mut tx)?;
         commit_locked(&self.inner.store, tx).map_err(flatten)?;
         Ok(result)
     }
@@ -124,8 +125,8 @@ impl Database {
             now: None,
             delta: self.config().period(),
         };
-        TransactionHandle::begin_on(&self.inner.store, base, isolation, moment)
-            .with_clock(&self.inner.clock)
+        let clock = Some(&self.inner.clock);
+        TransactionHandle::begin_on(&self.inner.store, base, isolation, moment, clock)
     }
 
     /// A handle of the table with this name, which takes and gives values.
@@ -174,7 +175,7 @@ impl Database {
         self.change_schema(|draft| schema_change::drop_relation(draft, name_or_id))
     }
 
-    /// Gives back the memory of pages of which every record is deleted.
+    /// Gives back the memory of deleted records. Ids and their sequence stay, readers go on.
     pub fn compact_table(&self, table: &str) -> Result<()> {
         self.change_schema(|draft| schema_change::compact(draft, self.inner.store.account(), table))
     }

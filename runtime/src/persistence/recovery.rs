@@ -177,7 +177,9 @@ fn load_table(
             let reason = format!("table `{}` has records and no file", entry.name);
             return Err(invalid(disk, reason));
         }
-        return Ok(loader.finish(entry.last_id));
+        let file = disk.folder().join(SCHEMA_FILE);
+        let finished = loader.finish(entry.last_id);
+        return finished.map_err(|source| PersistenceError::Load { file, source });
     };
     if data_file_table(&file.name) != Some(entry.name.as_str()) {
         let reason = format!("{:?} is no file of table `{}`", file.name, entry.name);
@@ -204,8 +206,9 @@ fn load_table(
     let read = data_file::read(&bytes, &expected, schema, |id, record| {
         loader.push(id, record)
     });
-    match read {
-        Ok(()) => Ok(loader.finish(entry.last_id)),
+    let loaded = read.and_then(|()| loader.finish(entry.last_id).map_err(ReadError::Refused));
+    match loaded {
+        Ok(loaded) => Ok(loaded),
         Err(ReadError::Refused(source)) => Err(PersistenceError::Load { file: path, source }),
         Err(ReadError::Damaged(damage)) => Err(PersistenceError::Corrupt {
             file: path,

@@ -87,7 +87,7 @@ pub(super) fn snapshot(version: u64, catalog: &Catalog, tables: &[Table<'_>]) ->
                     loader.push(RecordId::new(*id).unwrap(), record).unwrap();
                 }
                 let indexes = Indexes::of(schema, catalog.relations_of(schema));
-                draft.set_loaded(loader.finish(*last_id), indexes);
+                draft.set_loaded(loader.finish(*last_id).unwrap(), indexes);
             }
         }
         store.publish(draft);

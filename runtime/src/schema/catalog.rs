@@ -23,6 +23,13 @@ pub struct TableRelations {
     pub to: Vec<Arc<Relation>>,
 }
 
+impl TableRelations {
+    /// Whether the table has none.
+    pub fn is_empty(&self) -> bool {
+        self.from.is_empty() && self.to.is_empty()
+    }
+}
+
 /// The types, tables and relations of a database at one version.
 ///
 /// A change is made on a clone, which then takes the place of the former catalog or, where the

@@ -23,6 +23,19 @@ pub(super) unsafe fn record_at<'a, T: Record>(address: *const u8) -> &'a T {
     unsafe { &*address.cast::<T>() }
 }
 
+/// Records that lie one behind the other as a slice of their struct.
+///
+/// # Safety
+/// `address` is aligned for `T` and points at `count` slots as [`record_at`] asks for them.
+pub(super) unsafe fn record_slice_at<'a, T: Record>(address: *const u8, count: usize) -> &'a [T] {
+    debug_assert!(
+        address.cast::<T>().is_aligned(),
+        "a page lies at its records' alignment"
+    );
+    // SAFETY: the caller promises so many valid, aligned, unchanging `T`.
+    unsafe { std::slice::from_raw_parts(address.cast::<T>(), count) }
+}
+
 /// Hands the record in these bytes to `change`, and zeroes what padding it may have written.
 ///
 /// # Panics

@@ -43,7 +43,7 @@ impl Change {
 pub(crate) struct ChangeList {
     changes: SmallVec<[Change; 1]>,
     /// Where each record stands, once there are so many that a search would be slow.
-    places: Option<HashMap<RecordId, usize, foldhash::fast::RandomState>>,
+    places: Option<Box<HashMap<RecordId, usize, foldhash::fast::RandomState>>>,
 }
 
 /// Up to this many changes are searched one by one.
@@ -69,7 +69,7 @@ impl ChangeList {
                 None if place >= SEARCH_MAX => {
                     let known = self.changes.iter().chain([&change]).enumerate();
                     let places = known.map(|(place, change)| (change.id(), place));
-                    self.places = Some(places.collect());
+                    self.places = Some(Box::new(places.collect()));
                 }
                 None => {}
             }
@@ -87,6 +87,11 @@ impl ChangeList {
             }
             (_, change) => change,
         };
+    }
+
+    /// Whether it has a change of this record.
+    pub(crate) fn contains(&self, id: RecordId) -> bool {
+        self.place(id).is_some()
     }
 
     fn place(&self, id: RecordId) -> Option<usize> {

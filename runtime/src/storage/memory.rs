@@ -4,6 +4,7 @@
 //! - Every block lies in a chunk that lives as long as its arena, and holds initialised bytes from
 //!   its first moment on (a chunk is zeroed when it comes, stale bytes are bytes).
 //! - A block is either free or handed out, once. Who holds a block decides what it is for.
+//! - What was handed out and comes back is the next to go out: it is warm.
 
 #![expect(unsafe_code, reason = "pages and nodes are raw memory, allocated here")]
 
@@ -12,7 +13,7 @@ use std::{
     fmt,
     ptr::NonNull,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -71,7 +72,7 @@ impl MemoryAccount {
 }
 
 /// One block. Copying it copies the address, not who may use it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Block(NonNull<u8>);
 
 // SAFETY: a block is an address. Those who read and write through it say at each place why they
@@ -86,32 +87,28 @@ impl Block {
     }
 
     /// The block at an address that came from [`as_ptr`](Self::as_ptr).
-    pub(super) fn from_ptr(address: *mut u8) -> Option<Self> {
-        NonNull::new(address).map(Self)
+    pub(super) const fn from_ptr(address: *mut u8) -> Option<Self> {
+        match NonNull::new(address) {
+            Some(address) => Some(Self(address)),
+            None => None,
+        }
     }
 }
 
-/// What the blocks of an arena are for.
+/// How the memory of an arena grows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Purpose {
-    /// Pages, which many reads go to: blocks start on a cache line, and memory comes in amounts
-    /// that double up to a huge page.
-    Pages,
-    /// Nodes, of which there is much less: blocks follow each other closely, and memory comes by a
-    /// sixteenth of what there is.
-    Nodes,
+pub(super) enum Growth {
+    /// By as much as there is, up to a huge page: for pages, of which a table has most.
+    Doubling,
+    /// By a sixteenth of what there is: for nodes, of which there is much less.
+    Sixteenth,
 }
 
-/// Blocks of one size.
+/// Blocks of one size. Whoever owns it says who may use it at a time.
 pub(super) struct Arena {
     block_bytes: usize,
-    purpose: Purpose,
+    growth: Growth,
     account: Arc<MemoryAccount>,
-    state: Mutex<State>,
-}
-
-#[derive(Default)]
-struct State {
     /// Blocks that were given back; the last is the next to go out, since it is warm.
     free: Vec<Block>,
     chunks: Vec<Chunk>,
@@ -131,103 +128,42 @@ struct Chunk {
 }
 
 impl Arena {
-    pub(super) fn new(block_bytes: usize, purpose: Purpose, account: Arc<MemoryAccount>) -> Self {
-        let align = match purpose {
-            Purpose::Pages => LINE_BYTES,
-            Purpose::Nodes => align_of::<u64>(),
-        };
-        let block_bytes = block_bytes.next_multiple_of(align);
+    /// An arena whose blocks start on a cache line.
+    pub(super) fn new(block_bytes: usize, growth: Growth, account: Arc<MemoryAccount>) -> Self {
         Self {
-            block_bytes,
-            purpose,
+            block_bytes: block_bytes.next_multiple_of(LINE_BYTES),
+            growth,
             account,
-            state: Mutex::default(),
+            free: Vec::new(),
+            chunks: Vec::new(),
+            fresh: None,
+            bytes: 0,
         }
     }
 
     /// Bytes of all chunks.
     pub(super) fn bytes(&self) -> usize {
-        self.lock().bytes
+        self.bytes
     }
 
     /// Blocks that exist, in use or not.
     pub(super) fn block_count(&self) -> usize {
-        self.lock().bytes / self.block_bytes
+        self.bytes / self.block_bytes
     }
 
     /// One block, of initialised bytes that mean nothing.
-    pub(super) fn take(&self) -> Result<Block, StorageError> {
-        self.take_from(&mut self.lock())
-    }
-
-    /// Several blocks at once; all or none.
-    pub(super) fn take_many(
-        &self,
-        count: usize,
-        into: &mut Vec<Block>,
-    ) -> Result<(), StorageError> {
-        let mut state = self.lock();
-        let before = into.len();
-        for _ in 0..count {
-            match self.take_from(&mut state) {
-                Ok(block) => into.push(block),
-                Err(error) => {
-                    state.free.extend(into.drain(before..));
-                    return Err(error);
-                }
-            }
-        }
-        // Later pages at later addresses: passes then walk memory forwards.
-        into[before..].sort_unstable();
-        Ok(())
-    }
-
-    /// Takes back blocks that nobody uses any more.
-    pub(super) fn give_back(&self, blocks: impl DoubleEndedIterator<Item = Block>) {
-        // In reverse, so that they go out again in the order in which they came.
-        self.lock().free.extend(blocks.rev());
-    }
-
-    /// The blocks that are not handed out.
-    #[cfg(test)]
-    pub(super) fn free_blocks(&self) -> Vec<Block> {
-        let state = self.lock();
-        let fresh = state.fresh.iter().flat_map(|fresh| {
-            let start = fresh.next.as_ptr();
-            let block = move |index: usize| start.wrapping_add(index * self.block_bytes);
-            (0..fresh.left).filter_map(move |index| Block::from_ptr(block(index)))
-        });
-        state.free.iter().copied().chain(fresh).collect()
-    }
-
-    /// Doubles the number of blocks at least.
-    pub(super) fn grow(&self) -> Result<(), StorageError> {
-        let mut state = self.lock();
-        let blocks = state.bytes / self.block_bytes;
-        self.add_chunk(&mut state, blocks.max(1))
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn take_from(&self, state: &mut State) -> Result<Block, StorageError> {
-        if let Some(block) = state.free.pop() {
+    pub(super) fn take(&mut self) -> Result<Block, StorageError> {
+        if let Some(block) = self.free.pop() {
             return Ok(block);
         }
-        if state.fresh.is_none() {
-            let more = match self.purpose {
-                Purpose::Pages => state.bytes,
-                Purpose::Nodes => state.bytes / 16,
-            };
-            let blocks = more.min(HUGE_BYTES) / self.block_bytes;
-            self.add_chunk(state, blocks.max(CHUNK_BLOCKS_MIN))?;
+        if self.fresh.is_none() {
+            self.add_next_chunk()?;
         }
-        let fresh = state.fresh.as_mut().expect("a chunk was just added");
+        let fresh = self.fresh.as_mut().expect("a chunk was just added");
         let block = fresh.next;
         fresh.left -= 1;
         if fresh.left == 0 {
-            state.fresh = None;
+            self.fresh = None;
         } else {
             // SAFETY: at least one more block follows in the same chunk.
             let next = unsafe { block.0.add(self.block_bytes) };
@@ -236,7 +172,59 @@ impl Arena {
         Ok(block)
     }
 
-    fn add_chunk(&self, state: &mut State, blocks: usize) -> Result<(), StorageError> {
+    /// Several blocks at once; all or none.
+    pub(super) fn take_many(
+        &mut self,
+        count: usize,
+        into: &mut impl Extend<Block>,
+    ) -> Result<(), StorageError> {
+        // What may fail comes first.
+        while self.available() < count {
+            self.add_next_chunk()?;
+        }
+        for _ in 0..count {
+            into.extend([self.take()?]);
+        }
+        Ok(())
+    }
+
+    /// Blocks that can be handed out before memory grows.
+    fn available(&self) -> usize {
+        self.free.len() + self.fresh.as_ref().map_or(0, |fresh| fresh.left)
+    }
+
+    fn add_next_chunk(&mut self) -> Result<(), StorageError> {
+        let more = match self.growth {
+            Growth::Doubling => self.bytes,
+            Growth::Sixteenth => self.bytes / 16,
+        };
+        let blocks = more.min(HUGE_BYTES) / self.block_bytes;
+        self.add_chunk(blocks.max(CHUNK_BLOCKS_MIN))
+    }
+
+    /// Takes back blocks that nobody uses any more.
+    pub(super) fn give_back(&mut self, blocks: impl DoubleEndedIterator<Item = Block>) {
+        // In reverse, so that they go out again in the order in which they came.
+        self.free.extend(blocks.rev());
+    }
+
+    /// The blocks that are not handed out.
+    #[cfg(test)]
+    pub(super) fn free_blocks(&self) -> Vec<Block> {
+        let fresh = self.fresh.iter().flat_map(|fresh| {
+            let start = fresh.next.as_ptr();
+            let block = move |index: usize| start.wrapping_add(index * self.block_bytes);
+            (0..fresh.left).filter_map(move |index| Block::from_ptr(block(index)))
+        });
+        self.free.iter().copied().chain(fresh).collect()
+    }
+
+    /// Doubles the number of blocks at least.
+    pub(super) fn grow(&mut self) -> Result<(), StorageError> {
+        self.add_chunk(self.block_count().max(1))
+    }
+
+    fn add_chunk(&mut self, blocks: usize) -> Result<(), StorageError> {
         let too_large = StorageError::OutOfMemory { bytes: usize::MAX };
         let wanted = blocks
             .checked_mul(self.block_bytes)
@@ -266,20 +254,20 @@ impl Arena {
         }
         // SAFETY: these are the bytes that were just allocated.
         unsafe { start.write_bytes(0, bytes) };
-        state.chunks.push(Chunk {
+        self.chunks.push(Chunk {
             start: Block(start),
             layout,
         });
-        state.bytes += bytes;
+        self.bytes += bytes;
         // What was left of the former chunk is free like any other block.
-        while let Some(fresh) = state.fresh.take() {
+        while let Some(fresh) = self.fresh.take() {
             for index in 0..fresh.left {
                 // SAFETY: `left` blocks of the former chunk start at `next`.
                 let block = unsafe { fresh.next.0.add(index * self.block_bytes) };
-                state.free.push(Block(block));
+                self.free.push(Block(block));
             }
         }
-        state.fresh = Some(Fresh {
+        self.fresh = Some(Fresh {
             next: Block(start),
             left: bytes / self.block_bytes,
         });
@@ -300,9 +288,8 @@ fn advise_huge_pages(_start: NonNull<u8>, _bytes: usize) {}
 
 impl Drop for Arena {
     fn drop(&mut self) {
-        let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
-        self.account.release(state.bytes);
-        for chunk in state.chunks.drain(..) {
+        self.account.release(self.bytes);
+        for chunk in self.chunks.drain(..) {
             // SAFETY: it was allocated with this layout, and whoever can reach a block of it holds
             // the table's memory, and with it this arena, alive.
             unsafe { dealloc(chunk.start.as_ptr(), chunk.layout) };
@@ -325,7 +312,7 @@ mod tests {
     #[test]
     fn a_block_that_was_given_back_goes_out_again_before_memory_grows() {
         let account = Arc::new(MemoryAccount::new(u64::MAX));
-        let arena = Arena::new(100, Purpose::Pages, Arc::clone(&account));
+        let mut arena = Arena::new(100, Growth::Doubling, Arc::clone(&account));
         let mut blocks = Vec::new();
         arena.take_many(CHUNK_BLOCKS_MIN, &mut blocks).unwrap();
         let bytes = account.used_bytes();
@@ -346,7 +333,7 @@ mod tests {
     #[test]
     fn beyond_the_memory_limit_a_block_is_refused_and_the_account_stays_right() {
         let account = Arc::new(MemoryAccount::new(10_000));
-        let arena = Arena::new(64, Purpose::Pages, Arc::clone(&account));
+        let mut arena = Arena::new(64, Growth::Doubling, Arc::clone(&account));
         let refused = (0..1_000).find_map(|_| arena.take().err()).unwrap();
         assert!(matches!(
             refused,

@@ -5,8 +5,11 @@
 //!
 //! Words:
 //! - a *page* is an array of record slots and nothing else; its size is a constant of the table;
-//! - a *leaf* describes sixteen pages: where each is, which of its slots are in use (`present`),
-//!   which hold records that are not deleted (`live`), and the *stamp* of each;
+//! - a *packed* page has room for just the records that it has, and is never written;
+//! - a *tail* is what a record has in fields of variable length, in a block of its own; the
+//!   addresses of tails stand behind the records of a page;
+//! - a *leaf* describes thirty-two pages: where each is, which of its slots hold records that are
+//!   not deleted (`live`), and when it came to be;
 //! - a *stamp* is the version at which a page or node became visible or, while it is still
 //!   private, [`PRIVATE`](tree::PRIVATE) with the number of the transaction that may write it;
 //! - a *draft* is a snapshot that is not published yet.
@@ -27,6 +30,7 @@ mod reclaim;
 mod snapshot;
 mod store;
 mod table;
+mod table_memory;
 mod tree;
 
 pub use cast::RecordCodec;

@@ -5,26 +5,30 @@
 //!
 //! Invariants:
 //! - `live` has every published snapshot that may still be read, in order of version, the current
-//!   one last.
+//!   one last. It holds each, so that a reader that lets go of one only counts down a number.
+//! - A snapshot that only `live` holds, and that is not the current one, is dead: nobody can come
+//!   to hold it any more.
 //! - A retired block waits under the newest live snapshot that is older than its retirement. When
 //!   that snapshot dies the block goes on to the next older one that can see it, or is given back:
 //!   no newer snapshot can come to see it, since it is in no newer tree.
-//! - Only the writing side touches this, under the publish lock. A reader that drops a snapshot
-//!   counts down one number.
+//! - Only the writing side touches this, under the publish lock.
 
 use std::{
     collections::{BTreeMap, VecDeque},
     sync::{
-        Arc, Weak,
+        Arc,
         atomic::{Ordering, fence},
     },
 };
 
 use super::{
     snapshot::SnapshotInner,
-    table::TableMemory,
+    table_memory::TableMemory,
     tree::{PRIVATE, Retired, RetiredBlocks},
 };
+
+/// Dead snapshots that are kept to be made the next ones, so that a commit need not allocate one.
+const SPARE_MAX: usize = 2;
 
 /// Blocks of one table that left its tree at one version.
 #[derive(Debug)]
@@ -34,59 +38,71 @@ struct Batch {
 }
 
 /// The live snapshots, and what waits for each of them.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Reclaimer {
-    live: VecDeque<(u64, Weak<SnapshotInner>)>,
+    live: VecDeque<Arc<SnapshotInner>>,
     waiting: BTreeMap<u64, Vec<Batch>>,
+    spare: Vec<Arc<SnapshotInner>>,
 }
 
 impl Reclaimer {
+    /// A reclaimer that knows the first snapshot of all.
+    pub(super) fn new(first: Arc<SnapshotInner>) -> Self {
+        Self {
+            live: VecDeque::from([first]),
+            waiting: BTreeMap::new(),
+            spare: Vec::new(),
+        }
+    }
+
+    /// The current snapshot.
+    pub(super) fn current(&self) -> &Arc<SnapshotInner> {
+        self.live.back().expect("the current snapshot is live")
+    }
+
+    /// A snapshot that nobody holds, to become the next one: one that was, or a copy of the current
+    /// one.
+    pub(super) fn take_spare(&mut self) -> Arc<SnapshotInner> {
+        let spare = self.spare.pop();
+        spare.unwrap_or_else(|| Arc::new(SnapshotInner::clone(self.current())))
+    }
+
     /// Notes a snapshot, just before it becomes the current one.
-    pub(super) fn published(&mut self, snapshot: &Arc<SnapshotInner>) {
-        debug_assert!(
-            self.live
-                .back()
-                .is_none_or(|(last, _)| *last < snapshot.version)
-        );
-        self.live
-            .push_back((snapshot.version, Arc::downgrade(snapshot)));
+    pub(super) fn published(&mut self, snapshot: Arc<SnapshotInner>) {
+        debug_assert!(self.current().version < snapshot.version);
+        self.live.push_back(snapshot);
     }
 
     /// Takes over the blocks that the current version, `retired_at`, no longer reaches.
     pub(super) fn retire(
         &mut self,
         retired_at: u64,
-        memory: &Arc<TableMemory>,
+        memory: Arc<TableMemory>,
         blocks: RetiredBlocks,
     ) {
-        let batch = Batch {
-            memory: Arc::clone(memory),
-            blocks,
-        };
-        self.place(retired_at, batch);
+        self.place(retired_at, Batch { memory, blocks });
     }
 
     /// Gives back all that no live snapshot sees any more.
     pub(super) fn collect(&mut self) {
-        let current = self.live.back().map_or(0, |(version, _)| *version);
-        let mut dead = Vec::new();
-        self.live.retain(|(version, snapshot)| {
-            let lives = *version == current || snapshot.strong_count() > 0;
-            if !lives {
-                dead.push(*version);
+        let mut index = 0;
+        // The last is the current one, which readers may load at any time.
+        while index + 1 < self.live.len() {
+            if Arc::strong_count(&self.live[index]) > 1 {
+                index += 1;
+                continue;
             }
-            lives
-        });
-        if dead.is_empty() {
-            return;
-        }
-        // The count went to 0 behind the last read through the snapshot; with this fence all that
-        // is written from here on comes behind those reads.
-        fence(Ordering::Acquire);
-        for version in dead {
-            for batch in self.waiting.remove(&version).unwrap_or_default() {
-                self.place(version, batch);
+            let dead = self
+                .live
+                .remove(index)
+                .expect("the index is below the length");
+            // The count went to 1 behind the last read through the snapshot; with this fence all
+            // that is written from here on comes behind those reads.
+            fence(Ordering::Acquire);
+            for batch in self.waiting.remove(&dead.version).unwrap_or_default() {
+                self.place(dead.version, batch);
             }
+            self.keep_spare(dead);
         }
     }
 
@@ -105,23 +121,33 @@ impl Reclaimer {
             .sum()
     }
 
+    /// Keeps a dead snapshot, unless that would keep a table alive that is dropped.
+    fn keep_spare(&mut self, dead: Arc<SnapshotInner>) {
+        let current = Arc::clone(&self.current().catalog);
+        self.spare
+            .retain(|spare| Arc::ptr_eq(&spare.catalog, &current));
+        if self.spare.len() < SPARE_MAX && Arc::ptr_eq(&dead.catalog, &current) {
+            self.spare.push(dead);
+        }
+    }
+
     /// Lets blocks wait under the newest live snapshot older than `before`, where that sees them,
     /// and gives back the others.
-    fn place(&mut self, before: u64, batch: Batch) {
+    fn place(&mut self, before: u64, mut batch: Batch) {
         let older = self
             .live
             .iter()
             .rev()
-            .find(|(version, _)| *version < before);
-        let Some((version, _)) = older else {
+            .find(|snapshot| snapshot.version < before);
+        let Some(older) = older else {
             batch.memory.give_back(&batch.blocks);
             return;
         };
+        let version = older.version;
         // What was never published, no snapshot sees.
-        let sees = |block: &Retired| block.born & PRIVATE == 0 && block.born <= *version;
-        let mut blocks = batch.blocks;
+        let sees = |block: &Retired| block.born & PRIVATE == 0 && block.born <= version;
         let mut free = RetiredBlocks::new();
-        blocks.retain(|block| {
+        batch.blocks.retain(|block| {
             let waits = sees(block);
             if !waits {
                 free.push(*block);
@@ -129,12 +155,8 @@ impl Reclaimer {
             waits
         });
         batch.memory.give_back(&free);
-        if !blocks.is_empty() {
-            let batch = Batch {
-                memory: batch.memory,
-                blocks,
-            };
-            self.waiting.entry(*version).or_default().push(batch);
+        if !batch.blocks.is_empty() {
+            self.waiting.entry(version).or_default().push(batch);
         }
     }
 }

@@ -25,6 +25,8 @@ pub(super) struct SnapshotInner {
     pub(super) version: u64,
     pub(super) tick: u64,
     pub(super) catalog: Arc<Catalog>,
+    /// Slots from this one on are empty.
+    slot_end: usize,
     /// The table in slot s is the one at s % 32 of group s / 32.
     groups: [Option<Arc<Group>>; GROUP_TABLES],
 }
@@ -36,6 +38,7 @@ impl SnapshotInner {
             version,
             tick,
             catalog,
+            slot_end: 0,
             groups: [const { None }; GROUP_TABLES],
         }
     }
@@ -46,9 +49,54 @@ impl SnapshotInner {
 
     /// Puts a table, or none, into a slot below 1,024.
     pub(super) fn set_table(&mut self, slot: usize, table: Option<TableVersion>) {
+        self.slot_end = self.slot_end.max(slot + 1);
         let group = self.groups[slot / GROUP_TABLES]
             .get_or_insert_with(|| Arc::new([const { None }; GROUP_TABLES]));
-        Arc::make_mut(group)[slot % GROUP_TABLES] = table.map(Arc::new);
+        let place = &mut Arc::make_mut(group)[slot % GROUP_TABLES];
+        match (place.as_mut().and_then(Arc::get_mut), table) {
+            (Some(own), Some(table)) => *own = table,
+            (_, table) => *place = table.map(Arc::new),
+        }
+    }
+
+    /// Becomes the same as `current` but for what stands in the slots in `apart`, which is put
+    /// there next: what is to be replaced is not shared first.
+    pub(super) fn follow(&mut self, current: &Self, apart: impl Iterator<Item = usize> + Clone) {
+        self.version = current.version;
+        self.tick = current.tick;
+        if !Arc::ptr_eq(&self.catalog, &current.catalog) {
+            self.catalog = Arc::clone(&current.catalog);
+        }
+        let end = self.slot_end.max(current.slot_end);
+        self.slot_end = end;
+        let groups = self.groups.iter_mut().zip(&current.groups);
+        let groups = groups.take(end.div_ceil(GROUP_TABLES)).enumerate();
+        for (number, (own, theirs)) in groups {
+            if same(own, theirs) {
+                continue;
+            }
+            let first = number * GROUP_TABLES;
+            match (own.as_mut().and_then(Arc::get_mut), theirs) {
+                (Some(own), Some(theirs)) => {
+                    let tables = own.iter_mut().zip(theirs.iter());
+                    for (slot, (own, theirs)) in (first..end).zip(tables) {
+                        if !same(own, theirs) && !apart.clone().any(|apart| apart == slot) {
+                            own.clone_from(theirs);
+                        }
+                    }
+                }
+                _ => own.clone_from(theirs),
+            }
+        }
+    }
+}
+
+/// Whether both are none or the same.
+fn same<T>(left: &Option<Arc<T>>, right: &Option<Arc<T>>) -> bool {
+    match (left, right) {
+        (Some(left), Some(right)) => Arc::ptr_eq(left, right),
+        (None, None) => true,
+        _ => false,
     }
 }
 
@@ -73,6 +121,11 @@ impl Snapshot {
     /// The types, tables and relations.
     pub fn catalog(&self) -> &Catalog {
         &self.0.catalog
+    }
+
+    /// Whether both have the same types, tables and relations: nothing of these changed in between.
+    pub(crate) fn has_same_catalog(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0.catalog, &other.0.catalog)
     }
 
     /// The table that struct `T` declares.
@@ -381,12 +434,7 @@ impl<'s, T: Record> TypedView<'s, T> {
     /// Visits every record, in order of their ids.
     pub fn for_each(&self, mut visit: impl FnMut(Id<T>, &'s T)) {
         for leaf in self.view.tree().leaves_from(0) {
-            for page in leaf.pages() {
-                // SAFETY: as for `get`.
-                for (id, record) in unsafe { page.records_typed::<T>() } {
-                    visit(Id::new(id), record);
-                }
-            }
+            self.fold_leaf((), leaf, &mut |(), id, record| visit(id, record));
         }
     }
 
@@ -404,16 +452,36 @@ impl<'s, T: Record> TypedView<'s, T> {
         fold: impl Fn(A, Id<T>, &'s T) -> A + Sync,
         join: impl Fn(A, A) -> A,
     ) -> A {
-        let fold_leaf = |mut folded: A, leaf: Leaf<'s>| {
-            for page in leaf.pages() {
-                // SAFETY: as for `get`.
-                for (id, record) in unsafe { page.records_typed::<T>() } {
-                    folded = fold(folded, Id::new(id), record);
-                }
-            }
-            folded
+        let fold_leaf = |folded: A, leaf: Leaf<'s>| {
+            self.fold_leaf(folded, leaf, &mut |folded, id, record| {
+                fold(folded, id, record)
+            })
         };
         parallel::fold_leaves(self.view.tree(), &start, &fold_leaf, join)
+    }
+
+    /// Folds the records of one leaf.
+    #[inline]
+    fn fold_leaf<A>(
+        &self,
+        mut folded: A,
+        leaf: Leaf<'s>,
+        fold: &mut impl FnMut(A, Id<T>, &'s T) -> A,
+    ) -> A {
+        for page in leaf.pages() {
+            // SAFETY: as for `get`.
+            if let Some(records) = unsafe { page.full_typed::<T>() } {
+                for (bit, record) in (0..64).zip(records) {
+                    folded = fold(folded, Id::new(page.id(bit)), record);
+                }
+                continue;
+            }
+            // SAFETY: as for `get`.
+            for (id, record) in unsafe { page.records_typed::<T>() } {
+                folded = fold(folded, Id::new(id), record);
+            }
+        }
+        folded
     }
 }
 

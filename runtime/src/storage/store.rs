@@ -25,8 +25,9 @@ use super::{
     Indexes, LoadedTable, MemoryAccount, Snapshot, StagedTree,
     reclaim::Reclaimer,
     snapshot::SnapshotInner,
-    table::{TableMemory, TableVersion},
-    tree::{PRIVATE, Retired, Side, StagedParts, pages_of, stamp_new_nodes},
+    table::TableVersion,
+    table_memory::TableMemory,
+    tree::{Geometry, PRIVATE, StagedParts, made_blocks, stamp_new_parts},
 };
 use crate::schema::{Catalog, TableSchema};
 
@@ -44,8 +45,7 @@ impl Store {
     /// A store without tables.
     pub(crate) fn new(version: u64, tick: u64, account: Arc<MemoryAccount>) -> Self {
         let first = Arc::new(SnapshotInner::new(version, tick, Arc::default()));
-        let mut reclaimer = Reclaimer::default();
-        reclaimer.published(&first);
+        let reclaimer = Reclaimer::new(Arc::clone(&first));
         Self {
             current: ArcSwap::new(first),
             reclaimer: Mutex::new(reclaimer),
@@ -102,38 +102,39 @@ impl Store {
             .reclaimer
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        let current = self.current.load_full();
-        let version = current.version + 1;
-        let mut next = SnapshotInner::clone(&current);
+        let version = reclaimer.current().version + 1;
+        let made = std::mem::take(&mut draft.made);
+        for made in &made {
+            // SAFETY: the draft is owned, and only what was staged for it made these parts.
+            unsafe { stamp_new_parts(&made.parts, made.geometry, version) };
+        }
+        let mut shared = reclaimer.take_spare();
+        // Nobody else holds a spare one, so this copies nothing.
+        let next = Arc::make_mut(&mut shared);
+        let changed = std::mem::take(&mut draft.changed);
+        next.follow(reclaimer.current(), changed.iter().map(|(slot, _)| *slot));
         next.version = version;
         next.tick = self.tick.load(Ordering::Relaxed);
         if let Some(catalog) = draft.catalog.take() {
             next.catalog = catalog;
         }
-        let made = std::mem::take(&mut draft.made);
-        for made in &made {
-            // SAFETY: the draft is owned, and only what was staged for it made these nodes.
-            unsafe { stamp_new_nodes(&made.parts.new_nodes, version) };
-        }
-        for (slot, table) in draft.changed.drain(..) {
-            let table = table.map(|table| TableVersion {
-                changed_at: version,
-                ..table
-            });
+        for (slot, mut table) in changed {
+            if let Some(table) = &mut table {
+                table.changed_at = version;
+            }
             next.set_table(slot, table);
         }
-        let next = Arc::new(next);
-        reclaimer.published(&next);
-        drop(self.current.swap(Arc::clone(&next)));
-        drop(current);
+        reclaimer.published(Arc::clone(&shared));
+        drop(self.current.swap(Arc::clone(&shared)));
+        // It holds the former version, which may now be dead.
         drop(draft);
         reclaimer.collect();
         for made in made {
             if !made.parts.retired.is_empty() {
-                reclaimer.retire(version, &made.memory, made.parts.retired);
+                reclaimer.retire(version, made.memory, made.parts.retired);
             }
         }
-        Snapshot(next)
+        Snapshot(shared)
     }
 
     /// Gives back the memory that only snapshots dropped since the last publish kept.
@@ -161,6 +162,7 @@ impl fmt::Debug for Store {
 /// Blocks that a draft made, and that it no longer reaches.
 struct Made {
     memory: Arc<TableMemory>,
+    geometry: Geometry,
     parts: Box<StagedParts>,
 }
 
@@ -209,16 +211,16 @@ impl Draft {
         Snapshot(Arc::new(inner))
     }
 
-    /// Puts the changed tree of a table in the place of the former one.
+    /// Puts the changed tree of a table in the place of the former one. Nothing stays staged.
     pub(crate) fn set_staged(
         &mut self,
         former: &TableVersion,
-        staged: StagedTree,
+        staged: &mut StagedTree,
         records: u64,
         last_id: u64,
         indexes: Arc<Indexes>,
     ) {
-        let (tree, parts) = staged.into_parts();
+        let (tree, memory, parts) = staged.take_parts();
         let table = TableVersion {
             schema: Arc::clone(&former.schema),
             shared: Arc::clone(&former.shared),
@@ -229,7 +231,8 @@ impl Draft {
             indexes,
         };
         self.made.push(Made {
-            memory: Arc::clone(former.memory()),
+            memory,
+            geometry: tree.geometry(),
             parts,
         });
         self.set_table(table.schema.slot, Some(table));
@@ -240,13 +243,12 @@ impl Draft {
         let shared = loaded.shared();
         let LoadedTable {
             schema,
-            memory,
-            staged,
+            mut staged,
             records,
             last_id,
             ..
         } = loaded;
-        let (tree, parts) = staged.into_parts();
+        let (tree, memory, parts) = staged.take_parts();
         let indexes = Arc::new(indexes);
         let table = TableVersion {
             schema,
@@ -257,7 +259,11 @@ impl Draft {
             changed_at: 0,
             indexes,
         };
-        self.made.push(Made { memory, parts });
+        self.made.push(Made {
+            memory,
+            geometry: tree.geometry(),
+            parts,
+        });
         self.set_table(table.schema.slot, Some(table));
     }
 
@@ -306,25 +312,11 @@ impl Draft {
 
 impl Drop for Draft {
     fn drop(&mut self) {
-        for Made { memory, parts } in self.made.drain(..) {
-            // Members copy leaves from each other, so a page may stand in the leaves of several;
-            // its stamp says who made it, and that one gives it back.
-            let own = |stamp| stamp == parts.stamp;
-            let pages = parts.new_nodes.iter().flat_map(|node| {
-                // SAFETY: the draft is owned, and only what was staged for it made these nodes.
-                unsafe { pages_of(*node, own) }
-            });
-            let pages = pages.map(|block| (block, Side::Page));
-            let nodes = parts
-                .new_nodes
-                .iter()
-                .map(|node| (node.block(), Side::Node));
-            let all = pages.chain(nodes).map(|(block, side)| Retired {
-                block,
-                side,
-                born: PRIVATE,
-            });
-            memory.give_back(&all.collect::<Vec<_>>());
+        for made in self.made.drain(..) {
+            // SAFETY: the draft is owned, and goes; only what was staged for it made these parts.
+            // A page that several members have in their leaves is fresh in that of its maker alone.
+            let blocks = unsafe { made_blocks(&made.parts, made.geometry) };
+            made.memory.give_back(&blocks);
         }
     }
 }
@@ -401,7 +393,7 @@ mod tests {
         let records = staged.view().leaves_from(0).flat_map(|leaf| leaf.pages());
         let records = records.map(|page| u64::from(page.live().count_ones()));
         let records = records.sum();
-        draft.set_staged(table, staged, records, 0, Arc::default());
+        draft.set_staged(table, &mut staged, records, 0, Arc::default());
     }
 
     fn commit(store: &Store, change: impl FnOnce(&mut StagedTree)) {
@@ -422,9 +414,10 @@ mod tests {
         let snapshot = store.snapshot();
         let table = snapshot.table_in(0).unwrap();
         let memory = table.version.memory();
-        let (pages, nodes) = table.tree().blocks();
+        let (pages, nodes, _) = table.tree().blocks();
+        let arenas = memory.lock();
         let mut all = 0;
-        for (arena, reached) in [(&memory.pages, pages), (&memory.nodes, nodes)] {
+        for (arena, reached) in [(&arenas.pages, pages), (&arenas.nodes, nodes)] {
             let mut blocks = arena.free_blocks();
             blocks.extend(reached);
             let count = blocks.len();
@@ -437,7 +430,8 @@ mod tests {
             );
             all += count;
         }
-        let exist = memory.pages.block_count() + memory.nodes.block_count();
+        let exist = arenas.pages.block_count() + arenas.nodes.block_count();
+        drop(arenas);
         assert_eq!(all + store.waiting_blocks(), exist, "no block is lost");
     }
 
@@ -447,7 +441,7 @@ mod tests {
         check_blocks(&store);
         let held = store.snapshot();
         let before = values(&held);
-        let (pages, nodes) = held.table_in(0).unwrap().tree().blocks();
+        let (pages, nodes, _) = held.table_in(0).unwrap().tree().blocks();
         for _ in 0..10 {
             commit(&store, pass);
             assert_eq!(store.waiting_blocks(), pages.len() + nodes.len());
@@ -456,11 +450,11 @@ mod tests {
         assert_eq!(values(&held), before);
         let second = store.snapshot();
         commit(&store, |staged| set(staged, 1, 77));
-        // A page, its leaf and the root.
-        assert_eq!(store.waiting_blocks(), pages.len() + nodes.len() + 3);
+        // A page, its leaf, an inner node and the root.
+        assert_eq!(store.waiting_blocks(), pages.len() + nodes.len() + 4);
         drop(held);
         store.reclaim();
-        assert_eq!(store.waiting_blocks(), 3, "the second still sees them");
+        assert_eq!(store.waiting_blocks(), 4, "the second still sees them");
         drop(second);
         store.reclaim();
         assert_eq!(store.waiting_blocks(), 0);

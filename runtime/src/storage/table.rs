@@ -1,44 +1,16 @@
 //! A table: what all versions of it share, and what one version is.
 
 use std::sync::{
-    Arc, Mutex,
+    Arc, Mutex, MutexGuard, PoisonError,
     atomic::{AtomicU64, Ordering},
 };
 
 use super::{
     Indexes, MemoryAccount, StorageError,
-    memory::{Arena, Purpose},
-    tree::{Geometry, NODE_BYTES, Retired, Side, Tree},
+    table_memory::TableMemory,
+    tree::{Geometry, Tree},
 };
 use crate::schema::{RecordId, TableSchema};
-
-/// The memory of one table's pages and nodes. It lives as long as any snapshot that has the table.
-#[derive(Debug)]
-pub(crate) struct TableMemory {
-    pub(super) pages: Arena,
-    pub(super) nodes: Arena,
-}
-
-impl TableMemory {
-    pub(super) fn new(geometry: Geometry, account: &Arc<MemoryAccount>) -> Self {
-        Self {
-            pages: Arena::new(geometry.page_bytes(), Purpose::Pages, Arc::clone(account)),
-            nodes: Arena::new(NODE_BYTES, Purpose::Nodes, Arc::clone(account)),
-        }
-    }
-
-    /// Takes back blocks that nothing reaches any more.
-    pub(super) fn give_back(&self, blocks: &[Retired]) {
-        let of = |side: Side| {
-            blocks
-                .iter()
-                .filter(move |r| r.side == side)
-                .map(|r| r.block)
-        };
-        self.pages.give_back(of(Side::Page));
-        self.nodes.give_back(of(Side::Node));
-    }
-}
 
 /// The record ids that a table has given out. There is one sequence for all that the table ever is:
 /// transactions draw from it while its pages are built anew, and an id must not go out twice.
@@ -66,7 +38,7 @@ pub(crate) struct TableShared {
     pub(super) memory: Arc<TableMemory>,
     pub(super) ids: Arc<IdSequence>,
     /// Held while a transaction that changes the table is checked and published.
-    pub(crate) commit: Mutex<()>,
+    commit: Mutex<()>,
 }
 
 impl TableShared {
@@ -76,6 +48,11 @@ impl TableShared {
             ids,
             commit: Mutex::new(()),
         }
+    }
+
+    /// The lock that is held while a transaction that changes the table is checked and published.
+    pub(crate) fn lock_commit(&self) -> MutexGuard<'_, ()> {
+        self.commit.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The next record id, never given out before.
@@ -121,7 +98,7 @@ impl TableVersion {
         indexes: Indexes,
         account: &Arc<MemoryAccount>,
     ) -> Self {
-        let geometry = Geometry::new(schema.record_size());
+        let geometry = Geometry::of(&schema);
         let memory = Arc::new(TableMemory::new(geometry, account));
         Self {
             schema,
@@ -140,16 +117,16 @@ impl TableVersion {
 
     /// Bytes of all chunks of the table's memory.
     pub(crate) fn memory_bytes(&self) -> usize {
-        self.shared.memory.pages.bytes() + self.shared.memory.nodes.bytes()
+        self.shared.memory.lock().bytes()
     }
 
     /// Records that there is room for before memory grows.
     pub(crate) fn capacity(&self) -> u64 {
-        (self.shared.memory.pages.block_count() * self.tree.geometry().slots()) as u64
+        (self.shared.memory.lock().pages.block_count() * self.tree.geometry().slots()) as u64
     }
 
     /// Doubles the capacity at least, without moving a record.
     pub(crate) fn grow(&self) -> Result<(), StorageError> {
-        self.shared.memory.pages.grow()
+        self.shared.memory.lock().pages.grow()
     }
 }

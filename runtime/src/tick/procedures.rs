@@ -192,8 +192,13 @@ impl ProceduresPhase<'_> {
     fn run_job(&self, job: &Job, base: &Snapshot, provisional: bool) -> Run {
         let registered = self.registered(job);
         let store = self.database.store();
-        let tx =
-            TransactionHandle::begin_on(store, base.clone(), Isolation::Serializable, self.moment);
+        let tx = TransactionHandle::begin_on(
+            store,
+            base.clone(),
+            Isolation::Serializable,
+            self.moment,
+            None,
+        );
         let tx = if provisional {
             tx.with_provisional_ids()
         } else {

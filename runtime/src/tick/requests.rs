@@ -194,9 +194,10 @@ impl RequestsPhase<'_> {
     ) -> Result<Answer, TransactionError> {
         let store = self.database.store();
         let isolation = Isolation::ReadCommitted;
-        let mut tx = TransactionHandle::begin_on(store, draft.snapshot(), isolation, self.moment);
+        let mut tx =
+            TransactionHandle::begin_on(store, draft.snapshot(), isolation, self.moment, None);
         let answer = change(&mut tx)?;
-        commit_into(draft, tx)?;
+        commit_into(draft, &mut tx)?;
         Ok(answer)
     }
 

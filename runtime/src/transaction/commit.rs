@@ -4,12 +4,12 @@
 //! transaction began, its staged tree is installed. Else its changes are applied again, field by
 //! field, on the current tree. Both leave the same records.
 
-use std::sync::{Arc, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard};
 
 use smallvec::SmallVec;
 
 use super::{
-    Isolation, StagingBuffer, TransactionError, TransactionHandle,
+    Isolation, StagingBuffer, Transaction, TransactionError, TransactionHandle,
     constraints::{FinalTable, check_relations, update_indexes},
     scope::refuse_nested,
 };
@@ -20,51 +20,69 @@ use crate::{
 
 /// Commits beside others: locks the tables that the commit depends on, in the order of their
 /// names, then checks and publishes.
-pub(super) fn commit(store: &Store, tx: TransactionHandle) -> Result<u64, TransactionError> {
+pub(super) fn commit(mut tx: TransactionHandle) -> Result<u64, TransactionError> {
     refuse_nested()?;
+    let store = Arc::clone(&tx.store);
     let _gate = store.shared_gate();
-    let locked = tables_to_lock(&store.snapshot(), &tx);
-    let _tables: SmallVec<[MutexGuard<'_, ()>; 4]> = locked
-        .iter()
-        .map(|table| table.commit.lock().unwrap_or_else(PoisonError::into_inner))
-        .collect();
-    commit_locked(store, tx)
+    let mut tables = tables_to_lock(&tx.base, &tx);
+    let mut catalog = tx.base.clone();
+    loop {
+        let locked = lock(&tables);
+        let current = store.snapshot();
+        // Which tables to lock is said by the catalog, which stays as it is behind the gate.
+        if !current.has_same_catalog(&catalog) {
+            drop(locked);
+            tables = tables_to_lock(&current, &tx);
+            catalog = current;
+            continue;
+        }
+        // Once nobody holds the version before any more, its memory can be used again.
+        drop(catalog);
+        let mut draft = Draft::new(current);
+        commit_into(&mut draft, &mut tx)?;
+        drop(tx);
+        return Ok(publish(&store, draft));
+    }
 }
 
-/// Commits where the caller holds the exclusive gate, or the locks of all tables concerned.
-pub(crate) fn commit_locked(store: &Store, tx: TransactionHandle) -> Result<u64, TransactionError> {
+/// Commits where the caller holds the exclusive gate.
+pub(crate) fn commit_locked(
+    store: &Store,
+    mut tx: TransactionHandle,
+) -> Result<u64, TransactionError> {
     let mut draft = Draft::new(store.snapshot());
-    commit_into(&mut draft, tx)?;
-    if draft.is_empty() {
-        return Ok(store.snapshot().version());
+    commit_into(&mut draft, &mut tx)?;
+    drop(tx);
+    Ok(publish(store, draft))
+}
+
+fn publish(store: &Store, draft: Draft) -> u64 {
+    match draft.is_empty() {
+        true => store.snapshot().version(),
+        false => store.publish(draft).version(),
     }
-    Ok(store.publish(draft).version())
 }
 
 /// Adds a transaction to a draft that nobody else changes; where it fails the draft stays as it is.
+/// What it staged is gone afterwards.
 pub(crate) fn commit_into(
     draft: &mut Draft,
-    tx: TransactionHandle,
+    tx: &mut TransactionHandle,
 ) -> Result<(), TransactionError> {
-    let TransactionHandle {
-        transaction,
-        base,
-        reads,
-        isolation,
-        ..
-    } = tx;
     let current = draft.snapshot();
-    if let Some(buffer) = transaction.staging.iter().find(|buffer| buffer.half_done) {
+    let (base, isolation) = (&tx.base, tx.isolation);
+    let Transaction { number, staging } = &mut tx.transaction;
+    if let Some(buffer) = staging.iter().find(|buffer| buffer.half_done) {
         let table = buffer.table_name().clone();
         return Err(TransactionError::Broken { table });
     }
     if isolation == Isolation::Serializable
-        && let Some(table) = reads.borrow().first_conflict(&base, &current)
+        && let Some(table) = tx.reads.borrow().first_conflict(base, &current)
     {
         return Err(TransactionError::Conflict { table });
     }
     // Before anything is checked with ids that are no longer the next ones.
-    for staging in &transaction.staging {
+    for staging in staging.iter() {
         let now = current.table_in(staging.slot);
         if now.is_some_and(|now| !staging.ids_hold(now.version)) {
             let table = staging.table_name().clone();
@@ -72,65 +90,51 @@ pub(crate) fn commit_into(
         }
     }
     let mut finals: SmallVec<[FinalTable<'_>; 1]> = SmallVec::new();
-    for staging in transaction.staging {
-        if !staging.is_empty() {
-            let prepared = prepare(&base, &current, staging, transaction.number, isolation);
-            finals.push(prepared?);
-        }
+    for staging in staging.iter_mut().filter(|staging| !staging.is_empty()) {
+        finals.push(prepare(base, &current, staging, *number, isolation)?);
     }
     check_relations(&current, &finals)?;
     take_ids(&finals)?;
     for table in finals {
-        let last_id = table.now.version.shared.last_id();
+        let now = table.now.version;
         draft.set_staged(
-            table.now.version,
-            table.staged,
-            table.records,
-            last_id,
+            now,
+            &mut table.staging.staged,
+            table.staging.records,
+            now.shared.last_id(),
             table.indexes,
         );
     }
     Ok(())
 }
 
-/// The tree and the indexes of one table as they will be.
+/// Makes the tree of one table what it will be, and gives it with its indexes.
 fn prepare<'c>(
     base: &Snapshot,
     current: &'c Snapshot,
-    staging: StagingBuffer,
+    staging: &'c mut StagingBuffer,
     number: u64,
     isolation: Isolation,
 ) -> Result<FinalTable<'c>, TransactionError> {
-    let name = staging.table_name().clone();
-    let schema_changed = || TransactionError::SchemaChanged {
-        table: name.clone(),
+    let tables = (base.table_in(staging.slot), current.table_in(staging.slot));
+    let (before, now) = match tables {
+        (Some(before), Some(now)) if Arc::ptr_eq(&before.version.shared, &now.version.shared) => {
+            (before, now)
+        }
+        _ => {
+            let table = staging.table_name().clone();
+            return Err(TransactionError::SchemaChanged { table });
+        }
     };
-    let before = base.table_in(staging.slot).ok_or_else(schema_changed)?;
-    let now = current.table_in(staging.slot).ok_or_else(schema_changed)?;
-    if !Arc::ptr_eq(&before.version.shared, &now.version.shared) {
-        return Err(schema_changed());
+    if before.changed_at() != now.changed_at() {
+        let again = apply_again(before, current, now, staging, number, isolation)?;
+        (staging.staged, staging.records) = again;
     }
-    let explicit = staging.changes.as_slice().iter().map(Change::id);
-    let mut changed: SmallVec<[RecordId; 4]> = explicit.collect();
-    if !staging.noted.is_empty() {
-        changed.extend_from_slice(&staging.noted);
-        changed.sort_unstable();
-        changed.dedup();
-    }
-    let provisional_ids = staging.provisional_ids;
-    let (staged, records) = if before.changed_at() == now.changed_at() {
-        (staging.staged, staging.records)
-    } else {
-        apply_again(before, current, now, &staging, number, isolation)?
-    };
-    let indexes = update_indexes(now, &staged, &changed)?;
+    let indexes = update_indexes(now, staging)?;
     Ok(FinalTable {
         now,
-        staged,
-        records,
+        staging,
         indexes,
-        changed,
-        provisional_ids,
     })
 }
 
@@ -239,7 +243,7 @@ fn passed_changes(before: TableView<'_>, staging: &StagingBuffer) -> Vec<(Record
 /// the call has to run again.
 fn take_ids(finals: &[FinalTable<'_>]) -> Result<(), TransactionError> {
     for table in finals {
-        if let Some((last, count)) = table.provisional_ids
+        if let Some((last, count)) = table.staging.provisional_ids
             && !table.now.version.shared.take_ids(last, count)
         {
             return Err(TransactionError::Conflict {
@@ -250,37 +254,49 @@ fn take_ids(finals: &[FinalTable<'_>]) -> Result<(), TransactionError> {
     Ok(())
 }
 
-/// The tables that a commit changes, has read, or needs to stay as they are for its relations.
-fn tables_to_lock(current: &Snapshot, tx: &TransactionHandle) -> SmallVec<[Arc<TableShared>; 4]> {
-    let staged = tx
-        .transaction
-        .staging
-        .iter()
-        .filter(|buffer| !buffer.is_empty());
-    let mut slots: SmallVec<[usize; 8]> = staged.map(|buffer| buffer.slot).collect();
-    for slot in slots.clone() {
-        let Some(table) = current.table_in(slot) else {
+/// The tables that a commit changes, has read, or needs to stay as they are for its relations, in
+/// the order of their names.
+fn tables_to_lock(current: &Snapshot, tx: &TransactionHandle) -> SmallVec<[Arc<TableShared>; 2]> {
+    let mut slots: SmallVec<[usize; 8]> = SmallVec::new();
+    for buffer in &tx.transaction.staging {
+        if !buffer.is_empty() {
+            slots.push(buffer.slot);
+        }
+    }
+    for place in 0..slots.len() {
+        let Some(table) = current.table_in(slots[place]) else {
             continue;
         };
         let relations = current.catalog().relations_of(table.schema());
+        if relations.is_empty() {
+            continue;
+        }
         let others = relations.from.iter().map(|relation| &relation.to_table);
         let others = others.chain(relations.to.iter().map(|relation| &relation.from_table));
-        slots.extend(
-            others
-                .filter_map(|name| current.catalog().table(name.as_str()))
-                .map(|s| s.slot),
-        );
+        let schemas = others.filter_map(|name| current.catalog().table(name.as_str()));
+        slots.extend(schemas.map(|schema| schema.slot));
     }
-    slots.extend(tx.reads.borrow().slots());
+    for slot in tx.reads.borrow().slots() {
+        if !slots.contains(&slot) {
+            slots.push(slot);
+        }
+    }
+    if let [slot] = slots[..] {
+        let table = current.table_in(slot);
+        return table
+            .iter()
+            .map(|table| Arc::clone(&table.version.shared))
+            .collect();
+    }
     slots.sort_unstable();
     slots.dedup();
-    let mut tables: SmallVec<[TableView<'_>; 4]> = slots
-        .into_iter()
-        .filter_map(|slot| current.table_in(slot))
-        .collect();
-    tables.sort_by(|left, right| left.schema().name.cmp(&right.schema().name));
-    tables
-        .into_iter()
-        .map(|table| Arc::clone(&table.version.shared))
-        .collect()
+    let version = |slot: usize| Some(current.table_in(slot)?.version);
+    let mut tables: SmallVec<[&TableVersion; 8]> = slots.into_iter().filter_map(version).collect();
+    tables.sort_by(|left, right| left.schema.name.cmp(&right.schema.name));
+    let shared = tables.iter().map(|table| Arc::clone(&table.shared));
+    shared.collect()
+}
+
+fn lock(tables: &[Arc<TableShared>]) -> SmallVec<[MutexGuard<'_, ()>; 2]> {
+    tables.iter().map(|table| table.lock_commit()).collect()
 }

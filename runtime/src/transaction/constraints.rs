@@ -2,44 +2,34 @@
 
 use std::sync::Arc;
 
-use smallvec::SmallVec;
-
-use super::TransactionError;
+use super::{StagingBuffer, TransactionError};
 use crate::{
     schema::{RecordId, Relation},
-    storage::{DuplicateKey, Indexes, Snapshot, StagedTree, TableView},
+    storage::{DuplicateKey, Indexes, Snapshot, TableView},
 };
 
 /// One table as it will be when the commit is published.
 pub(super) struct FinalTable<'c> {
     /// The table as it is.
     pub(super) now: TableView<'c>,
-    pub(super) staged: StagedTree,
-    pub(super) records: u64,
+    /// What it will be.
+    pub(super) staging: &'c mut StagingBuffer,
     pub(super) indexes: Arc<Indexes>,
-    /// The records that may differ in an indexed field, or in being there.
-    pub(super) changed: SmallVec<[RecordId; 4]>,
-    pub(super) provisional_ids: Option<(u64, u64)>,
 }
 
 /// The indexes of a table after a commit, or the key that two records would share.
 pub(super) fn update_indexes(
     now: TableView<'_>,
-    staged: &StagedTree,
-    changed: &[RecordId],
+    staging: &StagingBuffer,
 ) -> Result<Arc<Indexes>, TransactionError> {
     let indexes = &now.version.indexes;
-    if indexes.is_empty() || changed.is_empty() {
+    if indexes.is_empty() {
         return Ok(Arc::clone(indexes));
     }
+    let staged = &staging.staged;
     let mut update = indexes.update();
-    for id in changed {
-        indexes.note(
-            &mut update,
-            *id,
-            now.read_record(*id),
-            staged.view().get(*id),
-        );
+    for id in staging.changed_records() {
+        indexes.note(&mut update, id, now.read_record(id), staged.view().get(id));
     }
     indexes.apply(update).map(Arc::new).map_err(|duplicate| {
         let DuplicateKey {
@@ -99,20 +89,20 @@ fn check_targets(
     let field = &table.now.schema().layout.fields()[relation.from_index];
     let target = final_of(current, finals, relation.to_table.as_str());
     let exists = |id: RecordId| match target {
-        Ok(target) => target.staged.view().get(id).is_some(),
+        Ok(target) => target.staging.staged.view().get(id).is_some(),
         Err(slot) => {
             let target = slot.and_then(|slot| current.table_in(slot));
             target.is_some_and(|target| target.read_record(id).is_some())
         }
     };
-    for id in &table.changed {
-        let Some(record) = table.staged.view().get(*id) else {
+    for id in table.staging.changed_records() {
+        let Some(record) = table.staging.staged.view().get(id) else {
             continue;
         };
         let bytes = field.bytes(record);
         if table
             .now
-            .read_record(*id)
+            .read_record(id)
             .is_some_and(|before| field.bytes(before) == bytes)
         {
             continue;
@@ -138,23 +128,23 @@ fn check_not_referenced(
     table: &FinalTable<'_>,
     relation: &Relation,
 ) -> Result<(), TransactionError> {
-    let gone = |id: &&RecordId| {
-        table.now.read_record(**id).is_some() && table.staged.view().get(**id).is_none()
+    let gone = |id: &RecordId| {
+        table.now.read_record(*id).is_some() && table.staging.staged.view().get(*id).is_none()
     };
-    for id in table.changed.iter().filter(gone) {
+    for id in table.staging.changed_records().filter(gone) {
         let count = match final_of(current, finals, relation.from_table.as_str()) {
-            Ok(from) => from.indexes.references_to(relation.from_index, *id),
+            Ok(from) => from.indexes.references_to(relation.from_index, id),
             Err(slot) => {
                 let from = slot.and_then(|slot| current.table_in(slot));
                 from.map_or(0, |from| {
-                    from.version.indexes.references_to(relation.from_index, *id)
+                    from.version.indexes.references_to(relation.from_index, id)
                 })
             }
         };
         if count > 0 {
             return Err(TransactionError::RecordReferenced {
                 table: table.now.schema().name.clone(),
-                id: *id,
+                id,
                 relation: relation.name.clone(),
                 by_table: relation.from_table.clone(),
                 count,

@@ -64,17 +64,20 @@ pub struct TransactionHandle {
     /// The time of the moment, once it was asked for.
     now: OnceCell<Timestamp>,
     clock: Option<Arc<dyn Clock>>,
-    store: Arc<Store>,
+    pub(super) store: Arc<Store>,
     /// Record ids are taken from the table only at commit, so that they are those of serial order.
     pub(super) provisional: bool,
 }
 
 impl TransactionHandle {
+    /// Begins a transaction on a version. Where its moment has no time and somebody asks for it, it
+    /// is looked up in the clock, once.
     pub(crate) fn begin_on(
         store: &Arc<Store>,
         base: Snapshot,
         isolation: Isolation,
         moment: Moment,
+        clock: Option<&Arc<dyn Clock>>,
     ) -> Self {
         Self {
             transaction: Transaction {
@@ -86,16 +89,10 @@ impl TransactionHandle {
             isolation,
             moment,
             now: moment.now.map_or_else(OnceCell::new, OnceCell::from),
-            clock: None,
+            clock: clock.cloned(),
             store: Arc::clone(store),
             provisional: false,
         }
-    }
-
-    /// Looks the time up in this clock, once, where it is asked for and its moment has none.
-    pub(crate) fn with_clock(mut self, clock: &Arc<dyn Clock>) -> Self {
-        self.clock = Some(Arc::clone(clock));
-        self
     }
 
     /// Takes record ids at commit only, and gives none away where it aborts.
@@ -134,8 +131,7 @@ impl TransactionHandle {
     /// Fails, and leaves no trace, where another transaction changed what this one read, or where
     /// a constraint does not hold on the result.
     pub fn commit(self) -> Result<u64, TransactionError> {
-        let store = Arc::clone(&self.store);
-        commit::commit(&store, self)
+        commit::commit(self)
     }
 
     /// Drops all changes.
@@ -192,6 +188,14 @@ impl TransactionHandle {
             )?);
             Some(staging.len() - 1)
         })
+    }
+
+    /// Begins to load what a change of this record will copy, while the change is prepared.
+    #[inline]
+    pub(super) fn prefetch(&self, slot: usize, id: RecordId) {
+        if let Some(table) = self.base.table_in(slot) {
+            table.tree().prefetch_path(id);
+        }
     }
 
     /// Notes that a record was looked up.

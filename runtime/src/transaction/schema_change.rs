@@ -75,7 +75,8 @@ pub(crate) fn add_fields(
             .into());
         }
     }
-    rebuild(draft, account, former, &schema, catalog)?;
+    let loader = TableLoader::with_account(Arc::clone(&schema), account);
+    rebuild(draft, loader, former, &schema, catalog)?;
     Ok(schema)
 }
 
@@ -89,7 +90,8 @@ pub(crate) fn remove_field(
     let current = draft.snapshot();
     let mut catalog = current.catalog().clone();
     let schema = catalog.remove_field(table, field)?;
-    rebuild(draft, account, existing(&current, table)?, &schema, catalog)?;
+    let loader = TableLoader::with_account(Arc::clone(&schema), account);
+    rebuild(draft, loader, existing(&current, table)?, &schema, catalog)?;
     Ok(schema)
 }
 
@@ -124,7 +126,8 @@ pub(crate) fn drop_relation(draft: &mut Draft, relation: &str) -> Result<(), Tra
     Ok(())
 }
 
-/// Builds the table anew without its deleted records; ids and the sequence stay.
+/// Builds the table anew without its deleted records, pages of few records packed; ids and the
+/// sequence stay.
 pub(crate) fn compact(
     draft: &mut Draft,
     account: &Arc<MemoryAccount>,
@@ -133,7 +136,8 @@ pub(crate) fn compact(
     let current = draft.snapshot();
     let former = existing(&current, table)?;
     let schema = Arc::clone(&former.version.schema);
-    rebuild(draft, account, former, &schema, current.catalog().clone())
+    let loader = TableLoader::with_account(Arc::clone(&schema), account).packed();
+    rebuild(draft, loader, former, &schema, current.catalog().clone())
 }
 
 /// Puts the records that a table had in another snapshot in the place of those that it has, where
@@ -155,7 +159,7 @@ pub(crate) fn restore_records(
     for (id, record) in table.records() {
         loader.push(id, record)?;
     }
-    let loaded = loader.finish_as(now.version);
+    let loaded = loader.finish_as(now.version)?;
     let relations = current.catalog().relations_of(now.schema());
     let indexes = build_indexes_of(loaded.records(), now.schema(), relations)?;
     draft.set_loaded(loaded, indexes);
@@ -171,7 +175,7 @@ pub(crate) fn restore_records(
 /// Copies every record into a table of another schema, field by field, by name.
 fn rebuild(
     draft: &mut Draft,
-    account: &Arc<MemoryAccount>,
+    mut loader: TableLoader,
     former: TableView<'_>,
     schema: &Arc<TableSchema>,
     catalog: Catalog,
@@ -191,7 +195,6 @@ fn rebuild(
         .iter()
         .filter_map(|field| Some((old.iter().find(|former| former.name == field.name)?, field)))
         .collect();
-    let mut loader = TableLoader::with_account(Arc::clone(schema), account);
     let mut record = Vec::new();
     for (id, bytes) in former.records() {
         record.clone_from(&blank);
@@ -200,7 +203,7 @@ fn rebuild(
         }
         loader.push(id, &record)?;
     }
-    let loaded = loader.finish_as(former.version);
+    let loaded = loader.finish_as(former.version)?;
     let relations = catalog.relations_of(schema);
     let indexes = build_indexes_of(loaded.records(), schema, relations)?;
     draft.set_loaded(loaded, indexes);

@@ -156,6 +156,14 @@ impl StagingBuffer {
         self.half_done = false;
     }
 
+    /// The records that may differ in an indexed field, or in being there: each once.
+    pub(super) fn changed_records(&self) -> impl Iterator<Item = RecordId> {
+        let noted = self.noted.iter().copied();
+        let explicit = self.changes.as_slice().iter().map(Change::id);
+        let noted = noted.filter(|id| !self.changes.contains(*id));
+        explicit.chain(noted)
+    }
+
     /// Whether the ids that it took are still the next ones, and the records that it changed are
     /// still there.
     pub(super) fn holds(&self, base: &Snapshot, current: &Snapshot) -> bool {

@@ -254,6 +254,7 @@ impl TransactionHandle {
         change: impl FnOnce(&mut T) -> R,
     ) -> Result<R, TransactionError> {
         let slot = self.typed_slot::<T>();
+        self.prefetch(slot, id.record_id());
         self.note_read(slot, id.record_id());
         self.typed_staging(slot).update(id, change)
     }
@@ -271,6 +272,7 @@ impl TransactionHandle {
         value: F,
     ) -> Result<(), TransactionError> {
         let slot = self.typed_slot::<T>();
+        self.prefetch(slot, id.record_id());
         let set = self.typed_staging(slot).set(id, field, value);
         set.inspect_err(|error| self.note_missing(slot, error))
     }

@@ -3,9 +3,9 @@
 #![expect(unsafe_code, reason = "private pages are written through addresses")]
 
 use super::{
-    StagedTree,
-    node::{LEAF_PAGES, LeafNode},
-    staged::{Retired, copy_page},
+    Geometry, StagedTree,
+    node::{LEAF_PAGES, LeafMut, PageEntry},
+    staged::{Retired, bits, renew_page},
 };
 use crate::{
     schema::RecordId,
@@ -27,13 +27,13 @@ impl StagedTree {
             .collect();
         let mut blocks = Vec::with_capacity(numbers.len());
         for number in numbers {
-            blocks.push((number, self.leaf_for_write(number)?));
+            blocks.push((number, self.private_leaf(number, None)?));
         }
         let this = &*self;
         let writer = |(number, block)| {
             // SAFETY: the leaf is private to this tree, which stays borrowed exclusively for the
             // life of the writers, and each leaf is handed out once.
-            let node = unsafe { LeafNode::at_mut(block) };
+            let node = unsafe { LeafMut::at(block, this.tree.geometry) };
             LeafWriter {
                 node,
                 number,
@@ -48,7 +48,7 @@ impl StagedTree {
 
 /// One private leaf of a staged tree, for one thread to write.
 pub(in crate::storage) struct LeafWriter<'a> {
-    node: &'a mut LeafNode,
+    node: LeafMut<'a>,
     number: u64,
     staged: &'a StagedTree,
     retired: Vec<Retired>,
@@ -75,16 +75,17 @@ impl LeafWriter<'_> {
         mut self,
         mut visit: impl FnMut(PassSlot<'_>),
     ) -> Result<Vec<Retired>, StorageError> {
-        let stamp = self.staged.stamp;
-        let copies =
-            |page: &usize| self.node.live(*page) != 0 && self.node.page_stamp(*page) != stamp;
+        let leaf = self.node.read();
+        let copies = |page: &usize| leaf.entry(*page).live != 0 && !leaf.has_page(*page);
         let count = (0..LEAF_PAGES).filter(copies).count();
-        self.staged.memory.pages.take_many(count, &mut self.spare)?;
-        // Popped from the end, and later pages at later addresses.
-        self.spare.reverse();
+        let mut arenas = self.staged.memory.lock();
+        arenas.pages.take_many(count, &mut self.spare)?;
+        drop(arenas);
+        // Popped from the end, and later pages at later addresses: passes then walk memory forwards.
+        self.spare.sort_unstable_by(|left, right| right.cmp(left));
         for place in 0..LEAF_PAGES {
             let before = self.make_private(place)?;
-            for bit in bits(self.node.live(place)) {
+            for bit in bits(self.node.entry(place).live) {
                 visit(self.slot(place, bit, before));
             }
         }
@@ -101,7 +102,7 @@ impl LeafWriter<'_> {
         let length = self.staged.tree.geometry.record_bytes();
         for place in 0..LEAF_PAGES {
             let mut before = None;
-            for bit in bits(self.node.live(place)) {
+            for bit in bits(self.node.entry(place).live) {
                 let (id, address) = self.address(place, bit);
                 // SAFETY: the slot has as many bytes as a record; whoever else reaches the page
                 // only reads it as well.
@@ -109,7 +110,7 @@ impl LeafWriter<'_> {
                 let Some(chosen) = look(id, SlotRef(bytes)) else {
                     continue;
                 };
-                if self.node.page_stamp(place) != self.staged.stamp {
+                if !self.node.read().has_page(place) {
                     before = self.make_private(place)?;
                 }
                 write(self.slot(place, bit, before), chosen);
@@ -120,29 +121,27 @@ impl LeafWriter<'_> {
 
     /// Copies the page of this place where it has records and is not private yet, and gives the
     /// page that it was copied from.
-    fn make_private(&mut self, place: usize) -> Result<Option<Block>, StorageError> {
-        let mut entry = self.node.entry(place);
-        if entry.live == 0 || entry.stamp == self.staged.stamp {
+    fn make_private(&mut self, place: usize) -> Result<Option<PageEntry>, StorageError> {
+        let old = self.node.entry(place);
+        if old.live == 0 || self.node.read().has_page(place) {
             return Ok(None);
         }
-        let new = self
-            .spare
-            .pop()
-            .map_or_else(|| self.staged.memory.pages.take(), Ok)?;
-        let record_bytes = self.staged.tree.geometry.record_bytes();
-        let old = copy_page(&mut entry, new, self.staged.stamp, record_bytes);
-        self.node.set_entry(place, entry);
-        self.retired.extend(old);
-        Ok(old.map(|retired| retired.block))
+        let take = || self.staged.memory.lock().pages.take();
+        let new = self.spare.pop().map_or_else(take, Ok)?;
+        let (stamp, geometry) = (self.staged.stamp, self.staged.tree.geometry);
+        renew_page(&mut self.node, place, new, stamp, geometry, &mut |block| {
+            self.retired.push(block)
+        });
+        Ok(Some(old))
     }
 
     /// Id and first byte of the live record of this place and bit.
     fn address(&self, place: usize, bit: u32) -> (RecordId, *mut u8) {
         let geometry = self.staged.tree.geometry;
         let entry = self.node.entry(place);
-        // SAFETY: a live bit has a slot, which lies in the page.
-        let address = unsafe { entry.page.add(entry.slot(bit) * geometry.record_bytes()) };
-        let first = (self.number * LEAF_PAGES as u64 + place as u64) * geometry.slots() as u64;
+        // SAFETY: a live bit has a slot in the page.
+        let address = unsafe { entry.address(geometry, bit) };
+        let first = Geometry::page_number(self.number, place) * geometry.slots() as u64;
         (
             RecordId::MIN.saturating_add(first + u64::from(bit)),
             address,
@@ -151,21 +150,16 @@ impl LeafWriter<'_> {
 
     /// The live record of this place and bit, whose page is private, to write; `before` is the
     /// page that its page was copied from in this pass.
-    fn slot(&mut self, place: usize, bit: u32, before: Option<Block>) -> PassSlot<'_> {
+    fn slot(&mut self, place: usize, bit: u32, before: Option<PageEntry>) -> PassSlot<'_> {
         let length = self.staged.tree.geometry.record_bytes();
         let (id, address) = self.address(place, bit);
-        debug_assert_eq!(
-            self.node.page_stamp(place),
-            self.staged.stamp,
-            "the page is private"
-        );
+        debug_assert!(self.node.read().has_page(place), "the page is private");
         // SAFETY: the page is private and reached through this leaf alone, which this writer
         // borrows exclusively, for as long as the slot is borrowed.
         let bytes = unsafe { std::slice::from_raw_parts_mut(address, length) };
         let before = before.map(|page| {
-            let offset = address.addr() - self.node.entry(place).page.addr();
-            // SAFETY: the copy was made of this page, so the slot lies in it as well.
-            let address = unsafe { page.as_ptr().add(offset) };
+            // SAFETY: the page was copied from this one, in which the live record has a slot too.
+            let address = unsafe { page.address(self.staged.tree.geometry, bit) };
             // SAFETY: the base of the staged tree still reaches the page, so nobody writes it and
             // it is not given back.
             unsafe { std::slice::from_raw_parts(address.cast_const(), length) }
@@ -182,16 +176,8 @@ impl Drop for LeafWriter<'_> {
     fn drop(&mut self) {
         // There are some only where a visit panicked.
         if !self.spare.is_empty() {
-            self.staged.memory.pages.give_back(self.spare.drain(..));
+            let mut arenas = self.staged.memory.lock();
+            arenas.pages.give_back(self.spare.drain(..));
         }
     }
-}
-
-/// The places of the set bits, lowest first.
-fn bits(mut left: u64) -> impl Iterator<Item = u32> {
-    std::iter::from_fn(move || {
-        let bit = (left != 0).then(|| left.trailing_zeros())?;
-        left &= left - 1;
-        Some(bit)
-    })
 }

@@ -8,12 +8,17 @@ use std::{fmt, sync::Arc};
 use smallvec::SmallVec;
 
 use super::{
-    Tree, TreeView,
-    node::{InnerNode, LEAF_PAGES, LeafNode, PRIVATE, PageEntry, child_index, make_node, stamp_of},
+    Geometry, Tree, TreeView,
+    geometry::{PACKED_HEADER_BYTES, TAIL_BYTES},
+    node::{
+        InnerNode, LEAF_PAGES, LEVELS_MAX, LeafMut, LeafRef, PRIVATE, PageEntry, child_index,
+        empty_node, make_node, stamp_of,
+    },
+    tail,
 };
 use crate::{
     schema::RecordId,
-    storage::{StorageError, cast::SlotBytes, memory::Block, table::TableMemory},
+    storage::{StorageError, cast::SlotBytes, memory::Block, table_memory::TableMemory},
 };
 
 /// The most record ids of a table, so that no arithmetic on them overflows.
@@ -24,15 +29,21 @@ const ID_MAX: u64 = 1 << 48;
 pub(in crate::storage) struct Retired {
     pub(in crate::storage) block: Block,
     pub(in crate::storage) side: Side,
-    /// Its stamp: the version from which on it was visible, or private where it never was.
+    /// The version from which on it was visible, or a private stamp where it never was.
     pub(in crate::storage) born: u64,
 }
 
-/// Which of a table's two arenas a block is of.
+/// What a block of a table is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::storage) enum Side {
     Page,
+    /// A packed page of this class.
+    Packed(usize),
     Node,
+    Tail {
+        /// The size of the block that was asked for.
+        bytes: u32,
+    },
 }
 
 /// A node that a staged tree made.
@@ -42,13 +53,8 @@ pub(in crate::storage) enum NewNode {
     Inner(Block),
 }
 
-impl NewNode {
-    pub(in crate::storage) fn block(self) -> Block {
-        match self {
-            Self::Leaf(block) | Self::Inner(block) => block,
-        }
-    }
-}
+/// A tail that a staged tree made, and the bytes of its block.
+type NewTail = (Block, u32);
 
 /// A tree with the changes of one transaction. Dropping it gives back all that it made.
 pub(crate) struct StagedTree {
@@ -56,6 +62,8 @@ pub(crate) struct StagedTree {
     pub(super) memory: Arc<TableMemory>,
     /// [`PRIVATE`] with the number of the transaction.
     pub(super) stamp: u64,
+    /// The leaf that was written last, and its number: it is private.
+    recent: Option<(u64, Block)>,
     /// What was made and replaced, in a box, so that the tree moves through a commit as a few words;
     /// none only once it was taken.
     parts: Option<Box<StagedParts>>,
@@ -76,9 +84,11 @@ impl fmt::Debug for StagedTree {
 
 /// What a staged tree leaves behind when it becomes part of a draft.
 pub(in crate::storage) struct StagedParts {
-    /// The stamp of what it made, until that is published.
-    pub(in crate::storage) stamp: u64,
-    pub(in crate::storage) new_nodes: NewNodes,
+    /// The stamp of what was made, until it is published.
+    stamp: u64,
+    /// What was made, and is reached by nobody else until it is published.
+    new_nodes: NewNodes,
+    new_tails: Vec<NewTail>,
     pub(in crate::storage) retired: RetiredBlocks,
 }
 
@@ -93,9 +103,11 @@ impl StagedTree {
             tree,
             memory,
             stamp: PRIVATE | transaction,
+            recent: None,
             parts: Some(Box::new(StagedParts {
                 stamp: PRIVATE | transaction,
                 new_nodes: NewNodes::new(),
+                new_tails: Vec::new(),
                 retired: RetiredBlocks::new(),
             })),
         }
@@ -108,24 +120,25 @@ impl StagedTree {
         unsafe { self.tree.view() }
     }
 
-    /// Adds a record and gives its bytes to be written, all of them.
+    /// Adds a record without a tail and gives its bytes to be written, all of them.
     pub(crate) fn insert(&mut self, id: RecordId) -> Result<&mut [u8], StorageError> {
         if id.get() > ID_MAX {
             return Err(StorageError::IdOutOfRange { id });
         }
-        let (leaf, page, bit) = self.tree.geometry.place(id.get() - 1);
-        self.grow_to(leaf)?;
+        let geometry = self.tree.geometry;
+        let (leaf, page, bit) = geometry.place(id.get() - 1);
         if self.view().get(id).is_some() {
             return Err(StorageError::IdTaken { id });
         }
-        let block = self.leaf_for_write(leaf)?;
-        // SAFETY: the leaf is private to this tree, which is borrowed exclusively.
-        let node = unsafe { LeafNode::at_mut(block) };
+        let mut node = self.leaf_with_page(leaf, page)?;
         let mut entry = node.entry(page);
-        self.page_for_write(&mut entry)?;
-        self.make_slot(&mut entry, bit);
         entry.live |= 1 << bit;
         node.set_entry(page, entry);
+        if geometry.has_tails() {
+            // A deleted record may have stood here in an older version of the page.
+            // SAFETY: the page is private to this tree, which is borrowed exclusively.
+            unsafe { tail_slot(&entry, geometry, bit).write(std::ptr::null_mut()) };
+        }
         Ok(self.slot_mut(&entry, bit))
     }
 
@@ -135,13 +148,40 @@ impl StagedTree {
             return Ok(None);
         }
         let (leaf, page, bit) = self.tree.geometry.place(id.get() - 1);
-        let block = self.leaf_for_write(leaf)?;
-        // SAFETY: the leaf is private to this tree, which is borrowed exclusively.
-        let node = unsafe { LeafNode::at_mut(block) };
-        let mut entry = node.entry(page);
-        self.page_for_write(&mut entry)?;
-        node.set_entry(page, entry);
+        let entry = self.leaf_with_page(leaf, page)?.entry(page);
         Ok(Some(SlotBytes(self.slot_mut(&entry, bit))))
+    }
+
+    /// Gives a live record another tail, or none where `bytes` are none; false where there is no
+    /// such record.
+    pub(crate) fn set_tail(&mut self, id: RecordId, bytes: &[u8]) -> Result<bool, StorageError> {
+        let geometry = self.tree.geometry;
+        assert!(geometry.has_tails(), "the table has fields of any length");
+        let Some(former) = self.view().tail(id) else {
+            return Ok(false);
+        };
+        if former == bytes {
+            return Ok(true);
+        }
+        let (leaf, page, bit) = geometry.place(id.get() - 1);
+        let new = self.new_tail(bytes)?;
+        let entry = match self.leaf_with_page(leaf, page) {
+            Ok(node) => node.entry(page),
+            Err(error) => {
+                self.drop_newest_tail(new);
+                return Err(error);
+            }
+        };
+        // SAFETY: the page is private to this tree, which is borrowed exclusively.
+        let slot = unsafe { tail_slot(&entry, geometry, bit) };
+        // SAFETY: as above.
+        let old = Block::from_ptr(unsafe { slot.read() });
+        // SAFETY: as above.
+        unsafe { slot.write(new.map_or(std::ptr::null_mut(), Block::as_ptr)) };
+        if let Some(old) = old {
+            self.parts().retired.push(retired_tail(old));
+        }
+        Ok(true)
     }
 
     /// Marks a record deleted, without copying its page; false where there is no such record.
@@ -150,13 +190,86 @@ impl StagedTree {
             return Ok(false);
         }
         let (leaf, page, bit) = self.tree.geometry.place(id.get() - 1);
-        let block = self.leaf_for_write(leaf)?;
-        // SAFETY: the leaf is private to this tree, which is borrowed exclusively.
-        let node = unsafe { LeafNode::at_mut(block) };
+        let block = self.private_leaf(leaf, None)?;
+        let mut node = self.leaf_mut(block);
         let mut entry = node.entry(page);
+        if entry.packed {
+            node = self.leaf_with_page(leaf, page)?;
+            entry = node.entry(page);
+        }
         entry.live &= !(1 << bit);
         node.set_entry(page, entry);
         Ok(true)
+    }
+
+    /// Adds a page of records, the ids of whose bits are new, in one go; `pack` says to take no more
+    /// room than they need. Gives the bytes of one record behind another in the order of the bits.
+    pub(crate) fn insert_page(
+        &mut self,
+        first: RecordId,
+        live: u64,
+        records: &[u8],
+        pack: bool,
+    ) -> Result<(), StorageError> {
+        let geometry = self.tree.geometry;
+        let (leaf, page, bit) = geometry.place(first.get() - 1);
+        assert_eq!(bit, 0, "a page begins with its first id");
+        assert!(live != 0 && (live.ilog2() as usize) < geometry.slots());
+        let count = live.count_ones() as usize;
+        assert_eq!(records.len(), count * geometry.record_bytes());
+        if first.get() > ID_MAX {
+            return Err(StorageError::IdOutOfRange { id: first });
+        }
+        let class = geometry.packed_class(count).filter(|_| pack);
+        let side = class.map_or(Side::Page, Side::Packed);
+        let block = self.private_leaf(leaf, None)?;
+        assert!(
+            self.leaf_mut(block).entry(page).page.is_null(),
+            "there are records in the page already"
+        );
+        let new = self.take(side)?;
+        let mut entry = PageEntry {
+            page: new.as_ptr(),
+            live,
+            packed: class.is_some(),
+            born: self.stamp,
+        };
+        if entry.packed {
+            // SAFETY: the block was just taken, and a packed page begins with this word.
+            unsafe { entry.page.cast::<u64>().write(live) };
+        }
+        for (bit, record) in bits(live).zip(records.chunks_exact(geometry.record_bytes())) {
+            // SAFETY: the bit has a slot in the page, which was just taken.
+            let slot = unsafe { entry.address(geometry, bit) };
+            // SAFETY: as above; the slot has as many bytes as a record.
+            unsafe { slot.copy_from_nonoverlapping(record.as_ptr(), record.len()) };
+        }
+        entry.clear_tails(geometry);
+        let mut node = self.leaf_mut(block);
+        node.set_entry(page, entry);
+        node.set_fresh(page);
+        Ok(())
+    }
+
+    /// Gives a record of a page that this tree made a tail for the first time.
+    pub(crate) fn add_tail(&mut self, id: RecordId, bytes: &[u8]) -> Result<(), StorageError> {
+        let geometry = self.tree.geometry;
+        assert!(geometry.has_tails(), "the table has fields of any length");
+        let (leaf, page, bit) = geometry.place(id.get() - 1);
+        let block = self.private_leaf(leaf, None)?;
+        let node = self.leaf_mut(block);
+        let entry = node.entry(page);
+        assert!(
+            node.read().is_fresh(page) && entry.live >> bit & 1 == 1,
+            "the record was just added"
+        );
+        let new = self.new_tail(bytes)?;
+        // SAFETY: the page is private to this tree, which is borrowed exclusively; packed pages
+        // may be written until they are published, since nobody else has seen them.
+        let slot = unsafe { tail_slot(&entry, geometry, bit) };
+        // SAFETY: as above.
+        unsafe { slot.write(new.map_or(std::ptr::null_mut(), Block::as_ptr)) };
+        Ok(())
     }
 
     /// Takes over what leaf writers retired.
@@ -164,10 +277,10 @@ impl StagedTree {
         self.parts().retired.extend(retired);
     }
 
-    /// Ends the staging: the tree, and what becomes of the blocks around it.
-    pub(in crate::storage) fn into_parts(mut self) -> (Tree, Box<StagedParts>) {
-        let parts = self.parts.take().expect("they are taken here only");
-        (self.tree, parts)
+    /// Ends the staging: the tree, its memory, and what becomes of the blocks around it.
+    pub(in crate::storage) fn take_parts(&mut self) -> (Tree, Arc<TableMemory>, Box<StagedParts>) {
+        let parts = self.parts.take().expect("staging ends once");
+        (self.tree, Arc::clone(&self.memory), parts)
     }
 
     fn parts(&mut self) -> &mut StagedParts {
@@ -176,199 +289,456 @@ impl StagedTree {
             .expect("they are taken only with the tree")
     }
 
+    #[cfg(test)]
+    pub(super) fn parts_for_test(&self) -> &StagedParts {
+        self.parts.as_ref().expect("staging has not ended")
+    }
+
+    /// A private leaf of this tree, to write.
+    fn leaf_mut(&mut self, block: Block) -> LeafMut<'_> {
+        // SAFETY: the leaf is private to this tree, which is borrowed exclusively.
+        unsafe { LeafMut::at(block, self.tree.geometry) }
+    }
+
+    fn take(&self, side: Side) -> Result<Block, StorageError> {
+        let mut arenas = self.memory.lock();
+        match side {
+            Side::Page => arenas.pages.take(),
+            Side::Packed(class) => arenas.packed[class].take(),
+            Side::Node => arenas.nodes.take(),
+            Side::Tail { bytes } => arenas.tails.take(bytes as usize),
+        }
+    }
+
+    fn new_tail(&mut self, bytes: &[u8]) -> Result<Option<Block>, StorageError> {
+        if bytes.is_empty() {
+            return Ok(None);
+        }
+        let size = tail::block_bytes(bytes.len());
+        let size = u32::try_from(size).map_err(|_| StorageError::OutOfMemory { bytes: size })?;
+        let block = self.take(Side::Tail { bytes: size })?;
+        // SAFETY: the block was just taken with so many bytes.
+        unsafe { tail::write(block, self.stamp, bytes) };
+        self.parts().new_tails.push((block, size));
+        Ok(Some(block))
+    }
+
+    fn drop_newest_tail(&mut self, block: Option<Block>) {
+        if block.is_some()
+            && let Some((block, bytes)) = self.parts().new_tails.pop()
+        {
+            self.memory.lock().give_back(Side::Tail { bytes }, block);
+        }
+    }
+
     /// Adds levels above the root until the tree has room for a leaf.
     fn grow_to(&mut self, leaf: u64) -> Result<(), StorageError> {
         while leaf >= Tree::leaf_room(self.tree.height) {
-            if let Some(root) = self.tree.root {
-                let new = self.node_for_write(None, self.tree.height + 1)?;
+            let level = self.tree.height + 1;
+            if self.tree.root != empty_node(self.tree.height) {
+                let new = self.take(Side::Node)?;
+                self.make(new, empty_node(level), level);
                 // SAFETY: the node was just made by this tree, which is borrowed exclusively.
-                unsafe { InnerNode::at_mut(new) }.children[0] = Some(root);
-                self.tree.root = Some(new);
+                unsafe { InnerNode::set_child(new, 0, self.tree.root) };
+                self.tree.root = new;
+            } else {
+                self.tree.root = empty_node(level);
             }
-            self.tree.height += 1;
+            self.tree.height = level;
+            self.tree.room = Tree::room(self.tree.geometry, level);
         }
         Ok(())
     }
 
-    /// The leaf with this number, made or copied where it is not private yet, and the path to it.
-    pub(super) fn leaf_for_write(&mut self, leaf: u64) -> Result<Block, StorageError> {
-        let height = self.tree.height;
-        let root = self.node_for_write(self.tree.root, height)?;
-        self.tree.root = Some(root);
-        let mut block = root;
-        for level in (1..=height).rev() {
-            let index = child_index(leaf, level);
-            // SAFETY: the node is private to this tree, which is borrowed exclusively.
-            let child = unsafe { InnerNode::at(block) }.children[index];
-            let new = self.node_for_write(child, level - 1)?;
-            // SAFETY: as above; the shared borrow has ended.
-            unsafe { InnerNode::at_mut(block) }.children[index] = Some(new);
-            block = new;
+    /// The leaf with this number, private like its page of this place, which has full size.
+    fn leaf_with_page(&mut self, leaf: u64, page: usize) -> Result<LeafMut<'_>, StorageError> {
+        let block = self.private_leaf(leaf, Some(page))?;
+        Ok(self.leaf_mut(block))
+    }
+
+    /// The leaf with this number, made or copied where it is not private yet, and the path to it;
+    /// with it the page of this place, if one is asked for. All or nothing.
+    pub(super) fn private_leaf(
+        &mut self,
+        leaf: u64,
+        page: Option<usize>,
+    ) -> Result<Block, StorageError> {
+        let geometry = self.tree.geometry;
+        if let Some((number, block)) = self.recent
+            && number == leaf
+        {
+            if let Some(page) = page {
+                self.private_page(block, page)?;
+            }
+            return Ok(block);
+        }
+        self.grow_to(leaf)?;
+        let missing = self.missing_nodes(leaf);
+        let private = |page: usize| {
+            // SAFETY: this tree reaches the leaf where no node on the way to it is missing.
+            missing == 0 && unsafe { has_page(self.leaf_block(leaf), geometry, page) }
+        };
+        let wants_page = page.is_some_and(|page| !private(page));
+        let mut taken: SmallVec<[Block; LEVELS_MAX + 2]> = SmallVec::new();
+        let mut new_page = None;
+        if missing > 0 || wants_page {
+            let mut arenas = self.memory.lock();
+            if wants_page {
+                new_page = Some(arenas.pages.take()?);
+            }
+            if let Err(error) = arenas.nodes.take_many(missing, &mut taken) {
+                arenas.pages.give_back(new_page.into_iter());
+                return Err(error);
+            }
+        }
+        let block = self.private_path(leaf, &mut taken);
+        self.recent = Some((leaf, block));
+        if let (Some(page), Some(new)) = (page, new_page) {
+            self.renew_page(block, page, new);
         }
         Ok(block)
     }
 
-    /// A private node of this level in the place of `old`.
-    fn node_for_write(&mut self, old: Option<Block>, level: u32) -> Result<Block, StorageError> {
-        if let Some(old) = old {
-            // SAFETY: a node begins with its stamp, and `old` can be read, since this tree
-            // reaches it.
-            let stamp = unsafe { stamp_of(old) };
-            if stamp == self.stamp {
-                return Ok(old);
+    /// Nodes on the way to a leaf, itself included, that are not private yet: those below the last
+    /// private one.
+    fn missing_nodes(&self, leaf: u64) -> usize {
+        let mut node = self.tree.root;
+        let mut level = self.tree.height;
+        loop {
+            // SAFETY: this tree reaches the node, and nobody else writes what it reaches.
+            if unsafe { stamp_of(node) } != self.stamp {
+                return level as usize + 1;
             }
-            let new = self.new_node(Some(old), level)?;
-            self.parts().retired.push(Retired {
-                block: old,
-                side: Side::Node,
-                born: stamp,
-            });
-            return Ok(new);
+            if level == 0 {
+                return 0;
+            }
+            // SAFETY: as above; at this level it is an inner node.
+            node = unsafe { InnerNode::at(node) }.child(child_index(leaf, level));
+            level -= 1;
         }
-        self.new_node(None, level)
     }
 
-    fn new_node(&mut self, old: Option<Block>, level: u32) -> Result<Block, StorageError> {
-        let new = self.memory.nodes.take()?;
+    fn leaf_block(&self, leaf: u64) -> Block {
+        let mut node = self.tree.root;
+        for level in (1..=self.tree.height).rev() {
+            // SAFETY: this tree reaches the node; above the leaves all nodes are inner ones.
+            node = unsafe { InnerNode::at(node) }.child(child_index(leaf, level));
+        }
+        node
+    }
+
+    /// Makes the nodes on the way to a leaf private with the blocks `taken`, and gives the leaf.
+    fn private_path(&mut self, leaf: u64, taken: &mut SmallVec<[Block; LEVELS_MAX + 2]>) -> Block {
+        let mut above: Option<(Block, usize)> = None;
+        let mut node = self.tree.root;
+        let mut level = self.tree.height;
+        loop {
+            // SAFETY: this tree reaches the node.
+            let stamp = unsafe { stamp_of(node) };
+            if stamp != self.stamp {
+                let new = taken.pop().expect("as many were taken as are missing");
+                self.make(new, node, level);
+                if node != empty_node(level) {
+                    self.parts().retired.push(Retired {
+                        block: node,
+                        side: Side::Node,
+                        born: stamp,
+                    });
+                }
+                match above {
+                    // SAFETY: the node above is private to this tree, which is borrowed
+                    // exclusively.
+                    Some((above, index)) => unsafe { InnerNode::set_child(above, index, new) },
+                    None => self.tree.root = new,
+                }
+                node = new;
+            }
+            if level == 0 {
+                return node;
+            }
+            let index = child_index(leaf, level);
+            above = Some((node, index));
+            // SAFETY: this tree reaches the node, an inner one.
+            node = unsafe { InnerNode::at(node) }.child(index);
+            level -= 1;
+        }
+    }
+
+    /// Makes a private node of a block: a copy of `old`.
+    fn make(&mut self, new: Block, old: Block, level: u32) {
         // SAFETY: the block was just taken from the node arena, and `old` is reached by others at
         // most to be read.
-        unsafe { make_node(new, old, self.stamp) };
+        unsafe { make_node(new, old, level, self.tree.geometry, self.stamp) };
         self.parts().new_nodes.push(match level {
             0 => NewNode::Leaf(new),
             _ => NewNode::Inner(new),
         });
-        Ok(new)
     }
 
-    /// Makes the page of an entry private: a new one where there is none, else a copy.
-    fn page_for_write(&mut self, entry: &mut PageEntry) -> Result<(), StorageError> {
-        if entry.stamp == self.stamp && !entry.page.is_null() {
+    /// Makes the page of a private leaf private, where it is not.
+    fn private_page(&mut self, leaf: Block, page: usize) -> Result<(), StorageError> {
+        // SAFETY: the leaf is private to this tree.
+        if unsafe { has_page(leaf, self.tree.geometry, page) } {
             return Ok(());
         }
-        let new = self.memory.pages.take()?;
-        if let Some(old) = copy_page(entry, new, self.stamp, self.tree.geometry.record_bytes()) {
-            self.parts().retired.push(old);
-        }
+        let new = self.take(Side::Page)?;
+        self.renew_page(leaf, page, new);
         Ok(())
     }
 
-    /// Gives the id with this bit a slot in a private page.
-    fn make_slot(&self, entry: &mut PageEntry, bit: u32) {
-        let mask = 1_u64 << bit;
-        if entry.present & mask != 0 {
-            return;
-        }
-        let highest_end = 64 - entry.present.leading_zeros();
-        if bit >= highest_end {
-            let never_packed = entry.present.count_ones() == highest_end;
-            // The slots of skipped ids stay free for them, since transactions that drew those ids
-            // may commit later; a packed page has no room for that.
-            entry.present |= if never_packed {
-                mask | (mask - 1)
-            } else {
-                mask
-            };
-            return;
-        }
-        // The page was packed and an id below its last comes back: its successors make room.
-        let record_bytes = self.tree.geometry.record_bytes();
-        let slot = entry.slot(bit);
-        let behind = entry.present.count_ones() as usize - slot;
-        // SAFETY: the slot lies in the private page.
-        let from = unsafe { entry.page.add(slot * record_bytes) };
-        // SAFETY: fewer ids have slots than the page has, so there is room for one more behind.
-        let to = unsafe { from.add(record_bytes) };
-        // SAFETY: both ranges lie in the private page; `copy` allows them to overlap.
-        unsafe { std::ptr::copy(from, to, behind * record_bytes) };
-        entry.present |= mask;
+    fn renew_page(&mut self, leaf: Block, page: usize, new: Block) {
+        let (geometry, stamp) = (self.tree.geometry, self.stamp);
+        // SAFETY: the leaf is private to this tree, which is borrowed exclusively.
+        let mut node = unsafe { LeafMut::at(leaf, geometry) };
+        let retired = &mut self.parts().retired;
+        let mut retire = |block| retired.push(block);
+        renew_page(&mut node, page, new, stamp, geometry, &mut retire);
     }
 
     fn slot_mut(&mut self, entry: &PageEntry, bit: u32) -> &mut [u8] {
-        let record_bytes = self.tree.geometry.record_bytes();
-        // SAFETY: the id has a slot, which lies in the page.
-        let address = unsafe { entry.page.add(entry.slot(bit) * record_bytes) };
+        let geometry = self.tree.geometry;
+        // SAFETY: the page is of this geometry and of full size, so each bit has a slot.
+        let address = unsafe { entry.address(geometry, bit) };
         // SAFETY: the page is private to this tree, which is borrowed exclusively; all bytes of a
         // block are initialised.
-        unsafe { std::slice::from_raw_parts_mut(address, record_bytes) }
+        unsafe { std::slice::from_raw_parts_mut(address, geometry.record_bytes()) }
     }
 }
 
-/// Puts a copy of an entry's page, or nothing where it has none, into `new`, and says what was
-/// replaced.
-pub(super) fn copy_page(
-    entry: &mut PageEntry,
+/// Whether a private leaf has a page of this place that is private as well, and of full size.
+///
+/// # Safety
+/// The block holds a private leaf of this geometry, which nobody writes meanwhile.
+unsafe fn has_page(leaf: Block, geometry: Geometry, page: usize) -> bool {
+    // SAFETY: the caller's promise.
+    unsafe { LeafRef::at(leaf, geometry) }.has_page(page)
+}
+
+/// The place in a page of the address of a record's tail.
+///
+/// # Safety
+/// The entry has a page of this geometry, which has tails, and the bit is one of its slots.
+pub(super) unsafe fn tail_slot(entry: &PageEntry, geometry: Geometry, bit: u32) -> *mut *mut u8 {
+    // SAFETY: the addresses of tails stand in the page, behind the records.
+    unsafe { entry.page.add(entry.tail_place(geometry, bit)) }.cast()
+}
+
+fn retired_tail(block: Block) -> Retired {
+    // SAFETY: a page led to the tail, and nothing is published while a tree is staged on it.
+    let (born, bytes) = unsafe { tail::born_and_bytes(block) };
+    Retired {
+        block,
+        side: Side::Tail {
+            bytes: u32::try_from(bytes).expect("so many were asked for"),
+        },
+        born,
+    }
+}
+
+impl PageEntry {
+    /// Makes a new page lead to no tails.
+    fn clear_tails(&mut self, geometry: Geometry) {
+        if !geometry.has_tails() {
+            return;
+        }
+        let count = match self.packed {
+            true => self.live.count_ones() as usize,
+            false => geometry.slots(),
+        };
+        let start = match self.packed {
+            true => PACKED_HEADER_BYTES + geometry.tails_offset(count),
+            false => geometry.tails_offset(count),
+        };
+        // SAFETY: the addresses of tails stand in the page, behind the records.
+        let start = unsafe { self.page.add(start) };
+        // SAFETY: there are so many of them, and who made the page is the only one to reach it.
+        unsafe { start.write_bytes(0, count * TAIL_BYTES) };
+    }
+}
+
+/// Puts a page of full size, a copy of what stands there, into the place of a private leaf, and
+/// adds hands what was replaced to `retire`.
+pub(super) fn renew_page(
+    leaf: &mut LeafMut<'_>,
+    page: usize,
     new: Block,
     stamp: u64,
-    record_bytes: usize,
-) -> Option<Retired> {
-    let old = Block::from_ptr(entry.page);
-    if let Some(old) = old {
-        let used = entry.present.count_ones() as usize * record_bytes;
-        // SAFETY: both are pages of this table, of which `used` bytes hold slots; the new one was
-        // just taken, so they are distinct.
-        unsafe { std::ptr::copy_nonoverlapping(old.as_ptr(), new.as_ptr(), used) };
+    geometry: Geometry,
+    retire: &mut impl FnMut(Retired),
+) {
+    let old = leaf.entry(page);
+    let mut entry = PageEntry {
+        page: new.as_ptr(),
+        live: old.live,
+        packed: false,
+        born: stamp,
+    };
+    match Block::from_ptr(old.page) {
+        None => entry.clear_tails(geometry),
+        Some(block) => {
+            copy_records(&old, &entry, geometry);
+            if geometry.has_tails() {
+                copy_tails(&old, &mut entry, geometry, retire);
+            }
+            let side = match old.packed {
+                true => geometry
+                    .packed_class(old.live.count_ones() as usize)
+                    .map_or(Side::Page, Side::Packed),
+                false => Side::Page,
+            };
+            retire(Retired {
+                block,
+                side,
+                born: old.born,
+            });
+        }
     }
-    let retired = old.map(|block| Retired {
-        block,
-        side: Side::Page,
-        born: entry.stamp,
-    });
-    entry.page = new.as_ptr();
-    entry.stamp = stamp;
-    retired
+    leaf.set_entry(page, entry);
+    leaf.set_fresh(page);
+}
+
+/// Copies the records of a page into one of full size.
+fn copy_records(old: &PageEntry, new: &PageEntry, geometry: Geometry) {
+    let length = geometry.record_bytes();
+    if !old.packed {
+        let used = (64 - old.live.leading_zeros()) as usize * length;
+        // SAFETY: both are pages of this geometry, of which the live records are in the first
+        // `used` bytes; the new one was just taken, so they are distinct.
+        unsafe { std::ptr::copy_nonoverlapping(old.page, new.page, used) };
+        return;
+    }
+    for bit in bits(old.live) {
+        // SAFETY: a live record has a slot in each.
+        let (from, to) = unsafe { (old.address(geometry, bit), new.address(geometry, bit)) };
+        // SAFETY: both slots have as many bytes as a record, and the pages are distinct.
+        unsafe { std::ptr::copy_nonoverlapping(from, to, length) };
+    }
+}
+
+/// Lets the live records of a new page lead to the tails of the old one; the tails of deleted ones
+/// are retired.
+fn copy_tails(
+    old: &PageEntry,
+    new: &mut PageEntry,
+    geometry: Geometry,
+    retire: &mut impl FnMut(Retired),
+) {
+    new.clear_tails(geometry);
+    let slots = match old.packed {
+        true => old.live,
+        false => u64::MAX >> (64 - geometry.slots()),
+    };
+    for bit in bits(slots) {
+        // SAFETY: each bit has a slot in the old page, a packed one for its live bits.
+        let from = unsafe { tail_slot(old, geometry, bit) };
+        // SAFETY: the page can be read.
+        let address = unsafe { from.read() };
+        let Some(block) = Block::from_ptr(address) else {
+            continue;
+        };
+        if old.live >> bit & 1 == 1 {
+            // SAFETY: each bit has a slot in a page of full size.
+            let to = unsafe { tail_slot(new, geometry, bit) };
+            // SAFETY: the new page was just taken.
+            unsafe { to.write(address) };
+        } else {
+            retire(retired_tail(block));
+        }
+    }
+}
+
+/// The places of the set bits, lowest first.
+pub(super) fn bits(mut left: u64) -> impl Iterator<Item = u32> {
+    std::iter::from_fn(move || {
+        let bit = (left != 0).then(|| left.trailing_zeros())?;
+        left &= left - 1;
+        Some(bit)
+    })
 }
 
 impl Drop for StagedTree {
     fn drop(&mut self) {
-        let (mut pages, mut nodes) = (Vec::new(), Vec::new());
-        let Some(parts) = self.parts.take() else {
-            return;
-        };
-        for node in parts.new_nodes {
-            let own = |stamp| stamp == self.stamp;
-            // SAFETY: this tree made the node, nothing was published of it, and it is going away.
-            pages.extend(unsafe { pages_of(node, own) });
-            nodes.push(node.block());
+        if let Some(parts) = self.parts.take() {
+            // SAFETY: this tree made the parts, nothing was published of them, and it is going
+            // away.
+            let made = unsafe { made_blocks(&parts, self.tree.geometry) };
+            self.memory.give_back(&made);
         }
-        self.memory.pages.give_back(pages.into_iter());
-        self.memory.nodes.give_back(nodes.into_iter());
     }
 }
 
 /// Writes the version into what a draft made, just before it is published.
 ///
 /// # Safety
-/// The nodes were made for this draft, and no other thread can reach them yet.
-pub(in crate::storage) unsafe fn stamp_new_nodes(nodes: &[NewNode], version: u64) {
-    for node in nodes {
+/// The parts were made for this draft in a tree of this geometry, and no other thread can reach
+/// them yet.
+pub(in crate::storage) unsafe fn stamp_new_parts(
+    parts: &StagedParts,
+    geometry: Geometry,
+    version: u64,
+) {
+    for node in &parts.new_nodes {
         match *node {
             NewNode::Leaf(block) => {
                 // SAFETY: the caller's promise.
-                unsafe { LeafNode::at_mut(block) }.publish(version);
+                unsafe { LeafMut::at(block, geometry) }.publish(version);
             }
             // SAFETY: the caller's promise.
-            NewNode::Inner(block) => unsafe { InnerNode::at_mut(block) }.stamp = version,
+            NewNode::Inner(block) => unsafe { InnerNode::publish(block, version) },
         }
+    }
+    for (block, _) in &parts.new_tails {
+        // SAFETY: the caller's promise.
+        unsafe { tail::publish(*block, version) };
     }
 }
 
-/// The pages of a node, where it is a leaf, whose stamps are `wanted`.
+/// All blocks that a staged tree made: its nodes, the pages that its leaves call fresh, and its
+/// tails.
 ///
 /// # Safety
-/// The node is private to a staged tree or draft that is borrowed exclusively.
-pub(in crate::storage) unsafe fn pages_of(
-    node: NewNode,
-    wanted: impl Fn(u64) -> bool,
-) -> impl Iterator<Item = Block> {
-    let leaf = match node {
-        // SAFETY: the caller's promise.
-        NewNode::Leaf(block) => Some(unsafe { LeafNode::at(block) }),
-        NewNode::Inner(_) => None,
+/// The parts are of a tree of this geometry, unpublished, and nobody else uses them any more.
+pub(in crate::storage) unsafe fn made_blocks(
+    parts: &StagedParts,
+    geometry: Geometry,
+) -> Vec<Retired> {
+    let mut made = Vec::new();
+    let mut add = |block, side| {
+        made.push(Retired {
+            block,
+            side,
+            born: PRIVATE,
+        });
     };
-    let entries = leaf
-        .into_iter()
-        .flat_map(|leaf| (0..LEAF_PAGES).map(|page| leaf.entry(page)));
-    entries
-        .filter(move |entry| wanted(entry.stamp))
-        .filter_map(|entry| Block::from_ptr(entry.page))
+    for node in &parts.new_nodes {
+        let block = match *node {
+            NewNode::Inner(block) => block,
+            NewNode::Leaf(block) => {
+                // SAFETY: the caller's promise.
+                let leaf = unsafe { LeafRef::at(block, geometry) };
+                for page in (0..LEAF_PAGES).filter(|page| leaf.is_fresh(*page)) {
+                    let entry = leaf.entry(page);
+                    let class = geometry.packed_class(entry.live.count_ones() as usize);
+                    let side = match class {
+                        Some(class) if entry.packed => Side::Packed(class),
+                        _ => Side::Page,
+                    };
+                    if let Some(page) = Block::from_ptr(entry.page) {
+                        add(page, side);
+                    }
+                }
+                block
+            }
+        };
+        add(block, Side::Node);
+    }
+    for (block, bytes) in &parts.new_tails {
+        add(*block, Side::Tail { bytes: *bytes });
+    }
+    // Packed pages that it made and then wrote at full size.
+    let own = |retired: &&Retired| {
+        retired.born == parts.stamp && !matches!(retired.side, Side::Tail { .. })
+    };
+    made.extend(parts.retired.iter().filter(own));
+    made
 }

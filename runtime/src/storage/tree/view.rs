@@ -6,12 +6,16 @@ use std::marker::PhantomData;
 
 use super::{
     Geometry, Tree,
-    node::{FANOUT_BITS, InnerNode, LEAF_PAGES, LeafNode, PageEntry, child_index},
+    node::{
+        HEIGHT_MIN, InnerNode, LEAF_PAGES, LeafRef, PageEntry, child_index, empty_node, node_bytes,
+    },
+    staged::{bits, tail_slot},
+    tail,
 };
 use crate::{
     schema::{Record, RecordId},
     storage::{
-        cast::record_at,
+        cast::{record_at, record_slice_at},
         memory::{Block, LINE_BYTES},
     },
 };
@@ -49,146 +53,245 @@ impl<'s> TreeView<'s> {
 
     /// Leaves that there is room for: the numbers of leaves are below this.
     pub(crate) fn leaf_room(&self) -> u64 {
-        self.tree
-            .root
-            .map_or(0, |_| Tree::leaf_room(self.tree.height))
+        Tree::leaf_room(self.tree.height)
     }
 
+    /// The block of the leaf with this number, which is below [`leaf_room`](Self::leaf_room).
     #[inline(always)]
-    fn leaf_node(&self, leaf: u64) -> Option<&'s LeafNode> {
-        let height = self.tree.height;
-        if leaf.wrapping_shr(height * FANOUT_BITS) != 0 {
-            return None;
-        }
-        let root = self.tree.root?;
+    fn leaf_block(&self, leaf: u64) -> Block {
+        let (mut node, mut level) = (self.tree.root, self.tree.height);
         // SAFETY: above the leaves all nodes are inner ones, and the view may read them.
         let child = |node, level| unsafe { child(node, leaf, level) };
-        // Spelled out for the heights that tables have, so that reads are free to overlap.
-        let block = match height {
-            0 => root,
-            1 => child(root, 1)?,
-            2 => child(child(root, 2)?, 1)?,
-            _ => (1..=height).rev().try_fold(root, child)?,
-        };
-        // SAFETY: at level 0 the node is a leaf, and the view may read it.
-        Some(unsafe { LeafNode::at(block) })
+        // The two levels that every tree has are spelled out, so that reads are free to overlap.
+        while level > HEIGHT_MIN {
+            node = child(node, level);
+            level -= 1;
+        }
+        const { assert!(HEIGHT_MIN == 2) };
+        child(child(node, 2), 1)
     }
 
-    /// The first byte of the live record of this id.
     #[inline(always)]
-    fn address(&self, id: RecordId) -> Option<*const u8> {
-        let (leaf, page, bit) = self.tree.geometry.place(id.get() - 1);
-        let (page, slot) = self.leaf_node(leaf)?.find(self.tree.geometry, page, bit)?;
-        // SAFETY: a live record has a slot, which lies in the page.
-        Some(unsafe {
-            page.add(slot * self.tree.geometry.record_bytes())
-                .cast_const()
-        })
+    fn leaf_ref(&self, leaf: u64, geometry: Geometry) -> LeafRef<'s> {
+        // SAFETY: the node is a leaf of a tree of this geometry, and the view may read it.
+        unsafe { LeafRef::at(self.leaf_block(leaf), geometry) }
     }
 
-    /// The bytes of the live record of this id.
+    /// The first byte of the live record of this id. The geometry is that of the tree; where the
+    /// caller knows it as a constant the way to the record is shorter.
+    #[inline(always)]
+    fn address(&self, geometry: Geometry, id: RecordId) -> Option<*const u8> {
+        let index = id.get().wrapping_sub(1);
+        if index >= self.tree.room {
+            return None;
+        }
+        let (leaf, page, bit) = geometry.place(index);
+        let leaf = self.leaf_ref(leaf, geometry);
+        // SAFETY: the leaf is one of this tree, whose geometry it is.
+        let address = unsafe { leaf.find(geometry, page, bit) };
+        address.map(|address| address.as_ptr().cast_const())
+    }
+
+    /// The bytes of the fixed part of the live record of this id.
     #[inline]
     pub(crate) fn get(&self, id: RecordId) -> Option<&'s [u8]> {
-        let address = self.address(id)?;
+        let geometry = self.tree.geometry;
+        let address = self.address(geometry, id)?;
         // SAFETY: the slot has as many bytes as a record, all initialised, and the view may read
         // them.
-        Some(unsafe { std::slice::from_raw_parts(address, self.tree.geometry.record_bytes()) })
+        Some(unsafe { std::slice::from_raw_parts(address, geometry.record_bytes()) })
     }
 
     /// The live record of this id as its struct.
     ///
     /// # Safety
     /// The table is that of `T`.
-    #[inline]
+    #[inline(always)]
     pub(crate) unsafe fn get_typed<T: Record>(&self, id: RecordId) -> Option<&'s T> {
-        let address = self.address(id)?;
+        let address = self.address(const { Geometry::new(size_of::<T>()) }, id)?;
         // SAFETY: a live slot holds a valid record of the table, which is that of `T`, at its
         // alignment, and the view may read it.
         Some(unsafe { record_at(address) })
     }
 
-    /// The page and the byte in it at which the record of this id starts, where it has a slot.
-    pub(crate) fn page_and_offset(&self, id: RecordId) -> Option<(u64, usize)> {
-        let (leaf, page, bit) = self.tree.geometry.place(id.get() - 1);
-        let entry = self.leaf_node(leaf)?.entry(page);
-        (entry.present >> bit & 1 == 1).then(|| {
-            let page = (id.get() - 1) / self.tree.geometry.slots() as u64;
-            (page, entry.slot(bit) * self.tree.geometry.record_bytes())
+    /// Asks the processor to load the record of this id, so that a read that comes soon need not
+    /// wait for it.
+    #[inline(always)]
+    pub(crate) fn prefetch<T: Record>(&self, id: RecordId) {
+        if let Some(address) = self.address(const { Geometry::new(size_of::<T>()) }, id) {
+            prefetch(address, size_of::<T>());
+        }
+    }
+
+    /// Asks the processor to load the leaf and the page of this id, which are soon to be copied.
+    #[inline]
+    pub(crate) fn prefetch_path(&self, id: RecordId) {
+        let index = id.get().wrapping_sub(1);
+        if index >= self.tree.room {
+            return;
+        }
+        let geometry = self.tree.geometry;
+        let (leaf, page, _) = geometry.place(index);
+        let block = self.leaf_block(leaf);
+        let node = self.leaf_ref(leaf, geometry);
+        prefetch(block.as_ptr(), node_bytes(geometry));
+        prefetch(node.address(page), geometry.page_bytes());
+    }
+
+    /// The tail of the live record of this id; empty where it has none.
+    pub(crate) fn tail(&self, id: RecordId) -> Option<&'s [u8]> {
+        let index = id.get() - 1;
+        if index >= self.tree.room {
+            return None;
+        }
+        let (leaf, page, bit) = self.tree.geometry.place(index);
+        let entry = self.leaf_ref(leaf, self.tree.geometry).entry(page);
+        (entry.live >> bit & 1 == 1).then(|| {
+            // SAFETY: the record is live, and the view may read its page.
+            unsafe { tail_of(&entry, self.tree.geometry, bit) }
         })
+    }
+
+    /// The page and the byte in it at which the record of this id starts, where there is one.
+    pub(crate) fn page_and_offset(&self, id: RecordId) -> Option<(u64, usize)> {
+        let geometry = self.tree.geometry;
+        let index = id.get() - 1;
+        let address = self.address(geometry, id)?;
+        let (leaf, page, _) = geometry.place(index);
+        let entry = self.leaf_ref(leaf, geometry).entry(page);
+        let offset = address.addr() - entry.page.addr();
+        Some((Geometry::page_number(leaf, page), offset))
     }
 
     /// The leaf with this number, where it has pages.
     pub(crate) fn leaf(&self, leaf: u64) -> Option<Leaf<'s>> {
-        let node = self.leaf_node(leaf)?;
-        Some(Leaf {
-            node,
-            number: leaf,
-            geometry: self.tree.geometry,
-        })
+        if leaf >= self.leaf_room() {
+            return None;
+        }
+        let block = self.leaf_block(leaf);
+        (block != empty_node(0)).then(|| self.leaf_at(leaf, block))
+    }
+
+    fn leaf_at(&self, number: u64, block: Block) -> Leaf<'s> {
+        let geometry = self.tree.geometry;
+        Leaf {
+            // SAFETY: the node is a leaf of a tree of this geometry, and the view may read it.
+            node: unsafe { LeafRef::at(block, geometry) },
+            block,
+            number,
+            geometry,
+        }
     }
 
     /// The leaves in order of their ids, from the one with this number on.
     pub(crate) fn leaves_from(self, first: u64) -> impl Iterator<Item = Leaf<'s>> {
         let mut next = first;
         std::iter::from_fn(move || {
-            let (leaf, node) = self.next_leaf(next)?;
-            next = leaf + 1;
-            Some(Leaf {
-                node,
-                number: leaf,
-                geometry: self.tree.geometry,
-            })
+            let (number, block) = self.next_leaf(next)?;
+            next = number + 1;
+            Some(self.leaf_at(number, block))
         })
     }
 
-    /// All pages and nodes that the tree reaches.
+    /// All pages, nodes and tails that the tree reaches.
     #[cfg(test)]
-    pub(in crate::storage) fn blocks(&self) -> (Vec<Block>, Vec<Block>) {
-        let mut nodes: Vec<Block> = self.tree.root.into_iter().collect();
-        let mut row = nodes.clone();
-        for _ in 0..self.tree.height {
+    pub(in crate::storage) fn blocks(&self) -> (Vec<Block>, Vec<Block>, Vec<Block>) {
+        let there = |level| move |block: &Block| *block != empty_node(level);
+        let mut row: Vec<Block> = [self.tree.root]
+            .into_iter()
+            .filter(there(self.tree.height))
+            .collect();
+        let mut nodes = row.clone();
+        for level in (1..=self.tree.height).rev() {
             // SAFETY: above the leaves all nodes are inner ones, and the view may read them.
-            let children = |block: &Block| unsafe { InnerNode::at(*block) }.children;
-            row = row.iter().flat_map(children).flatten().collect();
+            let children = |block: &Block| unsafe { InnerNode::at(*block) };
+            let children = row.iter().map(children);
+            row = children
+                .flat_map(|node| (0..64).map(|index| node.child(index)))
+                .filter(there(level - 1))
+                .collect();
             nodes.extend(&row);
         }
-        // SAFETY: at level 0 the nodes are leaves, and the view may read them.
-        let leaves = row.iter().map(|block| unsafe { LeafNode::at(*block) });
-        let entries = leaves.flat_map(|leaf| (0..LEAF_PAGES).map(|page| leaf.entry(page)));
-        let pages = entries.filter_map(|entry| Block::from_ptr(entry.page));
-        (pages.collect(), nodes)
-    }
-
-    /// The first leaf at or behind `leaf`, passing over subtrees that are not there.
-    fn next_leaf(&self, mut leaf: u64) -> Option<(u64, &'s LeafNode)> {
-        'search: while leaf < self.leaf_room() {
-            let mut block = self.tree.root?;
-            for level in (1..=self.tree.height).rev() {
-                // SAFETY: above the leaves all nodes are inner ones, and the view may read them.
-                let node: &'s InnerNode = unsafe { InnerNode::at(block) };
-                match node.children[child_index(leaf, level)] {
-                    Some(child) => block = child,
-                    None => {
-                        let span = Tree::leaf_room(level - 1);
-                        leaf = (leaf / span + 1) * span;
-                        continue 'search;
+        let (mut pages, mut tails) = (Vec::new(), Vec::new());
+        for leaf in self.leaves_from(0) {
+            for page in (0..LEAF_PAGES).map(|page| leaf.page(page)) {
+                pages.extend(Block::from_ptr(page.entry.page));
+                // The tail of a deleted record is kept until its page is copied.
+                let slots = match page.entry.packed {
+                    true => page.entry.live,
+                    false => u64::MAX >> (64 - self.tree.geometry.slots()),
+                };
+                if self.tree.geometry.has_tails() && !page.entry.page.is_null() {
+                    for bit in bits(slots) {
+                        // SAFETY: the bit has a slot in the page, and the view may read it.
+                        let slot = unsafe { tail_slot(&page.entry, self.tree.geometry, bit) };
+                        // SAFETY: as above.
+                        tails.extend(Block::from_ptr(unsafe { slot.read() }));
                     }
                 }
             }
-            // SAFETY: at level 0 the node is a leaf, and the view may read it.
-            return Some((leaf, unsafe { LeafNode::at(block) }));
+        }
+        (pages, nodes, tails)
+    }
+
+    /// The first leaf at or behind `leaf`, passing over subtrees that are not there.
+    fn next_leaf(&self, mut leaf: u64) -> Option<(u64, Block)> {
+        'search: while leaf < self.leaf_room() {
+            let mut block = self.tree.root;
+            for level in (1..=self.tree.height).rev() {
+                if block == empty_node(level) {
+                    leaf = next_multiple(leaf, Tree::leaf_room(level));
+                    continue 'search;
+                }
+                // SAFETY: above the leaves all nodes are inner ones, and the view may read them.
+                block = unsafe { InnerNode::at(block) }.child(child_index(leaf, level));
+            }
+            if block != empty_node(0) {
+                return Some((leaf, block));
+            }
+            leaf += 1;
         }
         None
     }
 }
 
+/// The first multiple of `span` above `leaf`.
+fn next_multiple(leaf: u64, span: u64) -> u64 {
+    (leaf / span + 1) * span
+}
+
+/// The tail of a record; empty where it has none.
+///
+/// # Safety
+/// The bit is live in the entry, whose page is of this geometry and can be read for `'a`.
+unsafe fn tail_of<'a>(entry: &PageEntry, geometry: Geometry, bit: u32) -> &'a [u8] {
+    if !geometry.has_tails() {
+        return &[];
+    }
+    // SAFETY: a live bit has a slot.
+    let slot = unsafe { tail_slot(entry, geometry, bit) };
+    // SAFETY: the page can be read.
+    let address = unsafe { slot.read() };
+    // SAFETY: it is null, or a tail that lives as long as a page that leads to it.
+    unsafe { tail::read(address) }
+}
+
 /// How many pages ahead of the one that is read the next is loaded.
 const PAGES_AHEAD: usize = 2;
-/// How much of a page is loaded ahead; the processor foresees the rest.
+/// How much of it is loaded ahead at most; the processor foresees the rest.
 const PREFETCH_BYTES: usize = 1024;
+
+/// Asks the processor to load what lies here, or its first part.
+#[inline(always)]
+fn prefetch(address: *const u8, bytes: usize) {
+    for offset in (0..bytes.min(PREFETCH_BYTES)).step_by(LINE_BYTES) {
+        prefetch_line(address.wrapping_add(offset));
+    }
+}
 
 /// Asks the processor to load the cache line of this address, which need not be one.
 #[cfg(target_arch = "x86_64")]
+#[inline(always)]
 fn prefetch_line(address: *const u8) {
     use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
     // SAFETY: a prefetch reads nothing that the program could see, and never faults.
@@ -196,6 +299,7 @@ fn prefetch_line(address: *const u8) {
 }
 
 #[cfg(not(target_arch = "x86_64"))]
+#[inline(always)]
 fn prefetch_line(_address: *const u8) {}
 
 /// The child of an inner node of this level that leads to a leaf.
@@ -203,15 +307,16 @@ fn prefetch_line(_address: *const u8) {}
 /// # Safety
 /// The block holds an inner node, and nobody writes it.
 #[inline(always)]
-unsafe fn child(node: Block, leaf: u64, level: u32) -> Option<Block> {
+unsafe fn child(node: Block, leaf: u64, level: u32) -> Block {
     // SAFETY: the caller's promise.
-    unsafe { InnerNode::at(node) }.children[child_index(leaf, level)]
+    unsafe { InnerNode::at(node) }.child(child_index(leaf, level))
 }
 
 /// A leaf that can be read for `'s`.
 #[derive(Clone, Copy)]
 pub(crate) struct Leaf<'s> {
-    node: &'s LeafNode,
+    node: LeafRef<'s>,
+    block: Block,
     number: u64,
     geometry: Geometry,
 }
@@ -227,7 +332,13 @@ impl<'s> Leaf<'s> {
         self.number
     }
 
+    /// Where the leaf lies and its stamp: leaves that are equal in both have the same pages.
+    pub(crate) fn identity(&self) -> (usize, u64) {
+        (self.block.as_ptr().addr(), self.node.stamp())
+    }
+
     /// Its pages in order.
+    #[inline]
     pub(crate) fn pages(self) -> impl Iterator<Item = Page<'s>> {
         (0..LEAF_PAGES).map(move |page| {
             self.prefetch(page + PAGES_AHEAD);
@@ -237,19 +348,23 @@ impl<'s> Leaf<'s> {
 
     /// Begins to load the page of this place, where there is one: pages that were written at random
     /// times lie at random places, and the processor foresees nothing of that.
+    #[inline]
     fn prefetch(self, page: usize) {
         if page < LEAF_PAGES {
-            let entry = self.node.entry(page);
-            let used = entry.present.count_ones() as usize * self.geometry.record_bytes();
-            for offset in (0..used.min(PREFETCH_BYTES)).step_by(LINE_BYTES) {
-                prefetch_line(entry.page.wrapping_add(offset));
+            let address = self.node.address(page);
+            let bytes = self.geometry.page_bytes();
+            // The processor foresees a page that follows the one before.
+            if self.node.address(page - 1).wrapping_add(bytes) == address {
+                return;
             }
+            prefetch(address, bytes);
         }
     }
 
     /// The page of this place in the leaf.
+    #[inline]
     pub(crate) fn page(self, page: usize) -> Page<'s> {
-        let number = self.number * LEAF_PAGES as u64 + page as u64;
+        let number = Geometry::page_number(self.number, page);
         Page {
             entry: self.node.entry(page),
             lifetime: PhantomData,
@@ -284,31 +399,31 @@ impl<'s> Page<'s> {
         self.entry.live
     }
 
-    /// Where the page lies: equal addresses and stamps mean equal bytes.
+    /// Where the page lies and when it came to be: pages that are equal in both have the same
+    /// bytes, though not the same `live` bits.
     pub(crate) fn identity(&self) -> (usize, u64) {
-        (self.entry.page.addr(), self.entry.stamp)
+        (self.entry.page.addr(), self.entry.born)
     }
 
     /// Bits and addresses of the live records.
+    #[inline]
     fn slots(self) -> impl Iterator<Item = (u32, *const u8)> {
-        let mut left = self.entry.live;
-        std::iter::from_fn(move || {
-            if left == 0 {
-                return None;
-            }
-            let bit = left.trailing_zeros();
-            left &= left - 1;
-            let offset = self.entry.slot(bit) * self.geometry.record_bytes();
-            // SAFETY: a live bit is also a present one, whose slot lies in the page.
-            Some((bit, unsafe { self.entry.page.add(offset).cast_const() }))
+        bits(self.entry.live).map(move |bit| {
+            // SAFETY: a live bit has a slot in the page.
+            let address = unsafe { self.entry.address(self.geometry, bit) };
+            (bit, address.cast_const())
         })
     }
 
-    fn id(&self, bit: u32) -> RecordId {
-        RecordId::MIN.saturating_add(self.first_index + u64::from(bit))
+    /// The id that this bit stands for.
+    #[inline]
+    pub(crate) fn id(&self, bit: u32) -> RecordId {
+        // Ids are far below the largest number; a checked sum would be kept where nobody asks for it.
+        RecordId::MIN.saturating_add(self.first_index.wrapping_add(u64::from(bit)))
     }
 
-    /// The live records in order of their ids.
+    /// The fixed parts of the live records in order of their ids.
+    #[inline]
     pub(crate) fn records(self) -> impl Iterator<Item = (RecordId, &'s [u8])> {
         self.slots().map(move |(bit, address)| {
             let length = self.geometry.record_bytes();
@@ -319,14 +434,42 @@ impl<'s> Page<'s> {
         })
     }
 
+    /// The live records in order of their ids: fixed part and tail.
+    pub(crate) fn records_with_tails(self) -> impl Iterator<Item = (RecordId, &'s [u8], &'s [u8])> {
+        bits(self.entry.live)
+            .zip(self.records())
+            .map(move |(bit, (id, fixed))| {
+                // SAFETY: the record is live, and the view may read its page.
+                (id, fixed, unsafe {
+                    tail_of(&self.entry, self.geometry, bit)
+                })
+            })
+    }
+
     /// The live records as their struct.
     ///
     /// # Safety
     /// The table is that of `T`.
+    #[inline]
     pub(crate) unsafe fn records_typed<T: Record>(self) -> impl Iterator<Item = (RecordId, &'s T)> {
         self.slots().map(move |(bit, address)| {
             // SAFETY: a live slot holds a valid record of the table, which is that of `T`.
             (self.id(bit), unsafe { record_at(address) })
         })
+    }
+
+    /// All records as one slice of structs, the first of which has the id of bit 0, where the page
+    /// is full.
+    ///
+    /// # Safety
+    /// The table is that of `T`.
+    #[inline]
+    pub(crate) unsafe fn full_typed<T: Record>(self) -> Option<&'s [T]> {
+        let geometry = const { Geometry::new(size_of::<T>()) };
+        let full = u64::MAX >> (64 - geometry.slots());
+        // SAFETY: each slot of a full page holds a valid record of the table, which is that of `T`;
+        // what is packed is never full.
+        (self.entry.live == full)
+            .then(|| unsafe { record_slice_at(self.entry.page, geometry.slots()) })
     }
 }

@@ -122,11 +122,14 @@ impl TableVersion {
 
     /// Records that there is room for before memory grows.
     pub(crate) fn capacity(&self) -> u64 {
-        (self.shared.memory.lock().pages.block_count() * self.tree.geometry().slots()) as u64
+        self.shared.memory.lock().capacity(self.tree.geometry()) as u64
     }
 
     /// Doubles the capacity at least, without moving a record.
     pub(crate) fn grow(&self) -> Result<(), StorageError> {
-        self.shared.memory.lock().pages.grow()
+        let geometry = self.tree.geometry();
+        let mut arenas = self.shared.memory.lock();
+        let more = arenas.capacity(geometry).div_ceil(geometry.slots());
+        arenas.pages.add_chunk(more.max(1))
     }
 }

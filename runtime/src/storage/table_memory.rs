@@ -64,6 +64,14 @@ impl Arenas {
         self.pages.bytes() + packed + self.nodes.bytes() + self.tails.bytes()
     }
 
+    /// Records that all pages have room for.
+    pub(super) fn capacity(&self, geometry: Geometry) -> usize {
+        let packed = self.packed.iter().enumerate();
+        let packed =
+            packed.map(|(class, arena)| arena.block_count() * geometry.packed_slots(class));
+        self.pages.block_count() * geometry.slots() + packed.sum::<usize>()
+    }
+
     pub(super) fn give_back(&mut self, side: Side, block: Block) {
         let arena = match side {
             Side::Page => &mut self.pages,
@@ -120,7 +128,7 @@ impl Tails {
             return self.small[class].take();
         }
         let mut arena = Arena::new(bytes, Growth::Doubling, Arc::clone(&self.account));
-        arena.grow()?;
+        arena.add_chunk(1)?;
         let block = arena.take()?;
         self.large_bytes += arena.bytes();
         self.large.insert(block, arena);

@@ -21,6 +21,9 @@
 
 mod cast;
 mod change;
+#[cfg(loom)]
+#[cfg(test)]
+mod concurrency_model;
 mod error;
 mod index;
 mod loader;
@@ -29,6 +32,7 @@ mod parallel;
 mod reclaim;
 mod snapshot;
 mod store;
+mod sync;
 mod table;
 mod table_memory;
 mod tree;

@@ -3,12 +3,13 @@
 use std::{
     collections::HashMap,
     fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, PoisonError},
 };
 
 use super::{
     MemoryAccount, StorageError,
     memory::{Arena, Block, Growth},
+    sync::{Mutex, MutexGuard},
     tree::{Geometry, PACKED_CLASSES, Retired, Side, node_bytes},
 };
 

@@ -133,6 +133,17 @@ fn start(world: &Arc<World>, run: impl FnOnce(&World) + 'static) -> thread::Join
     thread::spawn(move || run(&world))
 }
 
+fn join(threads: impl IntoIterator<Item = thread::JoinHandle<()>>) {
+    threads
+        .into_iter()
+        .for_each(|thread| thread.join().unwrap());
+}
+
+/// Reads a snapshot, which shows this, and lets it go.
+fn reading(snapshot: Snapshot, shown: [u64; 2]) -> impl FnOnce(&World) + 'static {
+    move |world| assert_eq!(world.read(&snapshot), shown)
+}
+
 /// The third version is written into blocks that were part of the first ones.
 fn publish_thrice(world: &World) {
     world.publish(NEAR, 1);
@@ -160,16 +171,33 @@ fn without_the_fence_of_the_reclaimer_a_block_is_used_again_too_early() {
     without_fences(|| in_every_order(None, one_reader_beside_publishes));
 }
 
-/// What the newer of two snapshots kept goes on to the older one, or is free.
 #[test]
-fn a_block_that_two_readers_see_waits_for_both() {
-    in_every_order(Some(4), || {
+fn two_readers_beside_publishes_see_their_own_versions() {
+    in_every_order(Some(3), || {
         let world = World::new();
         let readers = [start(&world, hold), start(&world, hold)];
         publish_thrice(&world);
-        readers
-            .into_iter()
-            .for_each(|reader| reader.join().unwrap());
+        join(readers);
+        world.check_end();
+    });
+}
+
+/// What the newer of two snapshots kept goes on to the older one, or is free.
+#[test]
+fn a_block_that_two_readers_see_waits_for_both() {
+    in_every_order(None, || {
+        let world = World::new();
+        let older = world.store.snapshot();
+        world.publish(NEAR, 1);
+        let newer = world.store.snapshot();
+        let readers = [
+            start(&world, reading(older, [0, 0])),
+            start(&world, reading(newer, [1, 0])),
+        ];
+        world.publish(FAR, 2);
+        world.store.reclaim();
+        world.publish(FAR, 3);
+        join(readers);
         world.check_end();
     });
 }
@@ -180,13 +208,12 @@ fn a_snapshot_that_is_handed_to_another_thread_keeps_what_it_sees() {
         let world = World::new();
         let first = world.store.snapshot();
         let second = first.clone();
-        let read =
-            |snapshot: Snapshot| move |world: &World| assert_eq!(world.read(&snapshot), [0, 0]);
-        let readers = [start(&world, read(first)), start(&world, read(second))];
+        let readers = [
+            start(&world, reading(first, [0, 0])),
+            start(&world, reading(second, [0, 0])),
+        ];
         publish_thrice(&world);
-        readers
-            .into_iter()
-            .for_each(|reader| reader.join().unwrap());
+        join(readers);
         world.check_end();
     });
 }
@@ -198,8 +225,7 @@ fn who_reclaims_beside_a_writer_gives_back_what_nobody_sees() {
         let reader = start(&world, hold);
         let reclaims = start(&world, |world| world.store.reclaim());
         publish_thrice(&world);
-        reader.join().unwrap();
-        reclaims.join().unwrap();
+        join([reader, reclaims]);
         world.check_end();
     });
 }
@@ -222,8 +248,7 @@ fn two_writers_that_take_turns_use_the_blocks_of_each_other() {
         let other = start(&world, writer(FAR, 20));
         let reader = start(&world, hold);
         writer(NEAR, 10)(&world);
-        other.join().unwrap();
-        reader.join().unwrap();
+        join([other, reader]);
         assert_eq!(world.read(&world.store.snapshot()), [11, 21]);
         world.check_end();
     });

@@ -1,6 +1,6 @@
 //! What the rows share that build and run tests with other settings: cargo, and what it says.
 
-use std::process::Command;
+use std::process::{Command, Output};
 
 use crate::rows::Reached;
 
@@ -11,11 +11,11 @@ pub(crate) fn cargo() -> Command {
     cargo
 }
 
-/// What a program writes where it succeeds; a row that cannot start it is skipped.
+/// What a program writes where it succeeds; the row is skipped where it does not start.
 ///
 /// # Panics
 /// Where it fails, with the end of what it wrote.
-pub(crate) fn output_of(what: &str, command: &mut Command) -> Result<String, Reached> {
+pub(crate) fn output_of(what: &str, command: &mut Command) -> Result<Output, Reached> {
     let program = command.get_program().to_string_lossy().into_owned();
     let output = match command.output() {
         Ok(output) => output,
@@ -25,10 +25,10 @@ pub(crate) fn output_of(what: &str, command: &mut Command) -> Result<String, Rea
             )));
         }
     };
-    let wrote = String::from_utf8_lossy(&output.stdout);
     if output.status.success() {
-        return Ok(wrote.into_owned());
+        return Ok(output);
     }
+    let wrote = String::from_utf8_lossy(&output.stdout);
     let said = String::from_utf8_lossy(&output.stderr);
     // The tests speak on the one, compilers and checkers on the other.
     panic!("{what}:\n{}\n{}", end_of(&wrote), end_of(&said))

@@ -5,6 +5,7 @@
 //! `--soak` for twenty times as much). The last line is `N passed, N failed, N skipped`.
 
 mod building;
+mod every_order;
 mod memcheck;
 mod rows;
 mod sanitizer;
@@ -76,7 +77,7 @@ fn try_row(row: &Row, arguments: &Arguments) -> Verdict {
         seed, short, soak, ..
     } = *arguments;
     let asked = match (short, soak) {
-        // What runs under a checker of memory takes no seed.
+        // These take no seed, and do the same each time.
         _ if row.builds => row.asked,
         (true, _) => row.asked.div_ceil(4),
         (_, true) => row.asked * 20,

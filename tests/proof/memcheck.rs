@@ -57,7 +57,8 @@ fn check(program: &Program) -> Result<(), Reached> {
     build
         .args(["test", "--no-run", "--message-format", "json"])
         .args(program.cargo);
-    let executable = executable(&output_of("cargo", &mut build)?);
+    let built = output_of("cargo", &mut build)?;
+    let executable = executable(&String::from_utf8_lossy(&built.stdout));
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let mut valgrind = Command::new("valgrind");
     valgrind

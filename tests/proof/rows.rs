@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use harness::{Account, Random, crowd, stress};
 use tickbase::{Database, Id};
 
-use crate::{memcheck, sanitizer};
+use crate::{every_order, memcheck, sanitizer};
 
 /// How much is asked of a row, and from which seed on.
 pub(crate) struct Run {
@@ -33,7 +33,7 @@ pub(crate) struct Row {
 }
 
 /// All rows.
-pub(crate) const ROWS: [Row; 7] = [
+pub(crate) const ROWS: [Row; 8] = [
     Row {
         name: "snapshots_are_whole",
         asked: 3_000_000,
@@ -63,6 +63,12 @@ pub(crate) const ROWS: [Row; 7] = [
         asked: 20_000,
         builds: false,
         prove: snapshots_of_every_age_never_change,
+    },
+    Row {
+        name: "publishing_holds_in_every_order",
+        asked: 100_000,
+        builds: true,
+        prove: every_order::holds,
     },
     Row {
         name: "address_sanitizer_finds_nothing",

@@ -3,7 +3,7 @@
 use tickbase::Database;
 
 use crate::{
-    allocation::bytes_in_use,
+    allocation::{bytes_in_use, start, stop},
     particle::{Particle, database},
     report::{Floor, Report, Row},
 };
@@ -17,12 +17,12 @@ pub(crate) fn rows(report: &mut Report) {
     }
     let records = report.records();
     let raw = (records * size_of::<Particle>()) as f64;
-    let before = bytes_in_use();
+    start();
     let db = database(records);
-    let used = |before: usize| (bytes_in_use() - before) as f64;
+    let used = || bytes_in_use() as f64;
     report.row(&Row {
         name: "memory_at_rest",
-        measured: (used(before) / raw - 1.0) * 100.0,
+        measured: (used() / raw - 1.0) * 100.0,
         unit: "% extra",
         baseline: None,
         floor: Floor::AtMost(5.0),
@@ -32,9 +32,10 @@ pub(crate) fn rows(report: &mut Report) {
     let mut most = 0.0_f64;
     for _ in 0..PASSES {
         pass(&db);
-        most = most.max(used(before));
+        most = most.max(used());
     }
     drop(old);
+    stop();
     report.row(&Row {
         name: "memory_under_passes",
         measured: most / raw,

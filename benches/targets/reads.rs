@@ -21,6 +21,9 @@ pub(crate) fn rows(report: &mut Report) {
     if report.wants(&["point_read_held"]) {
         held(report);
     }
+    if report.wants(&["point_read_many"]) {
+        many(report);
+    }
     if report.wants(&["point_read_loaded"]) {
         loaded(report);
     }
@@ -53,6 +56,34 @@ fn held(report: &mut Report) {
     );
     report.row(&Row {
         name: "point_read_held",
+        measured: ours,
+        unit: "M reads/s",
+        baseline: Some(("Vec", theirs)),
+        floor: Floor::AtLeast(10.0),
+        aim: "ratio 0.67",
+    });
+}
+
+/// The same reads as a list of ids.
+fn many(report: &mut Report) {
+    let records = report.records();
+    let (db, plain) = (database(records), vec(records));
+    let ids = Random::new(1).ids(READS, records);
+    let snapshot = db.snapshot();
+    let table = snapshot.table::<Particle>();
+    let (ours, theirs) = in_turns(
+        READS,
+        || {
+            let found = table.get_many(ids.iter().copied()).flatten();
+            black_box(found.map(|p| p.mass).sum::<f64>());
+        },
+        || {
+            let get = |id: &Id<Particle>| plain.get(id.get() as usize - 1);
+            black_box(ids.iter().filter_map(get).map(|p| p.mass).sum::<f64>());
+        },
+    );
+    report.row(&Row {
+        name: "point_read_many",
         measured: ours,
         unit: "M reads/s",
         baseline: Some(("Vec", theirs)),

@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use crate::{Error, Result};
 
+/// The least bytes that a table can be limited to: with less it could hold next to nothing.
+pub(crate) const TABLE_MEMORY_LIMIT_BYTES_MIN: u64 = 64 * 1024;
+
 /// What survives the end of the process.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -35,6 +38,8 @@ pub struct Config {
     pub flush_interval_ticks: u64,
     /// Bytes that all tables together may use.
     pub memory_limit_bytes: u64,
+    /// Bytes that a table may use that has no limit of its own; none: as many as the database.
+    pub table_memory_limit_bytes: Option<u64>,
     /// What survives the end of the process.
     pub durability: Durability,
     /// Ticks whose timeline is kept.
@@ -52,6 +57,7 @@ impl Default for Config {
             request_deadline_ms: 5_000,
             flush_interval_ticks: 10,
             memory_limit_bytes: 64 << 30,
+            table_memory_limit_bytes: None,
             durability: Durability::default(),
             timeline_ticks: 3_600,
         }
@@ -86,6 +92,14 @@ impl Config {
         }
         if self.flush_interval_ticks == 0 {
             return refuse("flush_interval_ticks", "it is at least 1".to_owned());
+        }
+        let least = TABLE_MEMORY_LIMIT_BYTES_MIN;
+        if self
+            .table_memory_limit_bytes
+            .is_some_and(|limit_bytes| limit_bytes < least)
+        {
+            let reason = format!("it is at least {least} bytes");
+            return refuse("table_memory_limit_bytes", reason);
         }
         Ok(())
     }
@@ -126,6 +140,21 @@ mod tests {
         for taken in [15, 60, 120] {
             at(taken).unwrap();
         }
+    }
+
+    #[test]
+    fn a_limit_of_tables_that_lets_them_hold_nothing_is_refused() {
+        let with = |table_memory_limit_bytes| {
+            Config {
+                table_memory_limit_bytes,
+                ..Config::default()
+            }
+            .check()
+        };
+        let error = with(Some(65_535)).unwrap_err().to_string();
+        assert!(error.contains("at least 65536 bytes"), "{error}");
+        with(Some(65_536)).unwrap();
+        with(None).unwrap();
     }
 
     #[test]

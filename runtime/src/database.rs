@@ -2,6 +2,10 @@
 
 mod builder;
 mod persist;
+mod schema;
+#[cfg(test)]
+mod schema_change_tests;
+mod schema_changes;
 mod table;
 
 use std::sync::Arc;
@@ -9,20 +13,17 @@ use std::sync::Arc;
 pub use builder::DatabaseBuilder;
 pub use persist::Persisted;
 pub(crate) use persist::{Persistence, SchemaChange};
+pub(crate) use schema_changes::{FieldsBuild, SchemaChanges, Started};
 pub use table::{AtomicBuffer, BufferView, Table};
 
 use crate::{
     Config, Result,
     clock::Clock,
     procedure::ProcedureRegistry,
-    schema::{
-        FieldDefinition, Record, Relation, RelationDefinition, SchemaError, TableDefinition,
-        TableSchema,
-    },
-    storage::{Draft, Snapshot, Store, TableView},
+    schema::{Record, SchemaError},
+    storage::{Snapshot, Store},
     transaction::{
-        Isolation, Moment, Scope, TransactionError, TransactionHandle, commit_locked,
-        refuse_nested, schema_change,
+        Isolation, Moment, Scope, TransactionError, TransactionHandle, commit_locked, refuse_nested,
     },
 };
 
@@ -42,6 +43,7 @@ struct Inner {
     config: Config,
     clock: Arc<dyn Clock>,
     persistence: Persistence,
+    schema_changes: Arc<SchemaChanges>,
 }
 
 impl Database {
@@ -139,47 +141,6 @@ impl Database {
         Table::open(self, T::NAME)
     }
 
-    /// Adds an empty table.
-    pub fn create_table(&self, definition: &TableDefinition) -> Result<Arc<TableSchema>> {
-        self.change_schema(|draft| {
-            schema_change::create_table(draft, self.inner.store.account(), definition)
-        })
-    }
-
-    /// Drops a table, its records and its relations to others.
-    pub fn drop_table(&self, table: &str) -> Result<()> {
-        self.change_schema(|draft| schema_change::drop_table(draft, table))
-    }
-
-    /// Adds fields to a table; records that are there take the defaults.
-    pub fn add_fields(&self, table: &str, fields: &[FieldDefinition]) -> Result<Arc<TableSchema>> {
-        self.change_schema(|draft| {
-            schema_change::add_fields(draft, self.inner.store.account(), table, fields)
-        })
-    }
-
-    /// Removes a field from a table and all its records.
-    pub fn remove_field(&self, table: &str, field: &str) -> Result<Arc<TableSchema>> {
-        self.change_schema(|draft| {
-            schema_change::remove_field(draft, self.inner.store.account(), table, field)
-        })
-    }
-
-    /// Adds a relation, where all records keep it.
-    pub fn create_relation(&self, definition: &RelationDefinition) -> Result<Arc<Relation>> {
-        self.change_schema(|draft| schema_change::create_relation(draft, definition))
-    }
-
-    /// Drops a relation, given by its name or id.
-    pub fn drop_relation(&self, name_or_id: &str) -> Result<()> {
-        self.change_schema(|draft| schema_change::drop_relation(draft, name_or_id))
-    }
-
-    /// Gives back the memory of deleted records. Ids and their sequence stay, readers go on.
-    pub fn compact_table(&self, table: &str) -> Result<()> {
-        self.change_schema(|draft| schema_change::compact(draft, self.inner.store.account(), table))
-    }
-
     /// Writes the current version to the folder, and waits until it is on disk. A runtime does so
     /// by itself every few ticks and when it stops; a program without one calls this. In memory it
     /// does nothing.
@@ -205,24 +166,6 @@ impl Database {
     /// Versions that somebody holds a snapshot of, the current one included.
     pub fn live_snapshots(&self) -> usize {
         self.inner.store.live_snapshots()
-    }
-
-    fn restore_records(&self, table: TableView<'_>) -> Result<()> {
-        self.change_schema(|draft| {
-            schema_change::restore_records(draft, self.inner.store.account(), table)
-        })
-    }
-
-    fn change_schema<R>(
-        &self,
-        change: impl FnOnce(&mut Draft) -> Result<R, TransactionError>,
-    ) -> Result<R> {
-        refuse_nested()?;
-        let _alone = self.inner.store.exclusive_gate();
-        let mut draft = Draft::new(self.snapshot());
-        let result = change(&mut draft).map_err(flatten)?;
-        self.inner.store.publish(draft);
-        Ok(result)
     }
 
     pub(crate) fn store(&self) -> &Arc<Store> {

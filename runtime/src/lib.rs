@@ -75,10 +75,11 @@
 //! | read | [`Database::snapshot`], [`Snapshot`], [`TypedView`]; by name and as bytes, [`TableView`] |
 //! | change data | [`Database::transact`], [`TransactionHandle`], [`TableMut`]; by name and as values, [`Table`] |
 //! | change the schema | [`Database::create_table`] and its neighbours, with [`TableDefinition`] and [`RelationDefinition`] |
+//! | limit what a table may use | [`DatabaseBuilder::table_memory_limit`], [`TableDefinition::memory_limit_bytes`], [`Config`] |
 //! | let it tick | [`Runtime`]; from other threads, [`RuntimeHandle`] |
 //! | see what ticks do | [`RuntimeHandle::last_ticks`], [`RuntimeHandle::metrics`] |
 //! | serve REST | `Server` and `ServerLimits`, with the feature `server`, which is on by default |
-//! | read and write records as bytes or JSON | [`RecordCodec`], [`Value`], [`RecordLayout`] |
+//! | read and write records as bytes or JSON | [`RecordCodec`], [`Value`], [`RecordLayout`], [`RecordRef`] |
 //! | bring a type of your own for dynamic tables | [`DatabaseBuilder::register_type`], [`TypeSerializer`] |
 //! | test with a time of your own | [`ManualClock`], [`Runtime::step`] |
 //!
@@ -93,7 +94,8 @@
 //!   transaction.
 //! - A record id is never given out twice, and leads to the same record for ever.
 //! - Every number in a record is little-endian; each field stands at the offset that the
-//!   [`RecordLayout`] says, and padding is 0.
+//!   [`RecordLayout`] says, and padding is 0. Texts and bytes that are too long for their field
+//!   follow in the record's tail ([`RecordRef`]). Equal values have equal bytes.
 //! - With [`Durability::Flush`], what a crash leaves is all tables as of the last flush. There is no
 //!   log yet, so what came after it is lost. A clean [`Runtime::stop`] flushes all.
 //!
@@ -145,15 +147,16 @@ pub use procedure::{
 };
 pub use schema::{
     Catalog, CompositePart, EnumVariant, Field, FieldDefinition, FieldFault, FieldHandle,
-    FieldMask, FieldType, Id, Name, OnDelete, Record, RecordId, RecordLayout, Relation,
-    RelationDefinition, SchemaError, TableDefinition, TableId, TableRelations, TableSchema, Text,
-    Timestamp, TypeDefinition, TypeLayout, TypeRegistry, TypeSerializer, TypeShape, Value,
-    ValueFault,
+    FieldMask, FieldType, Id, Name, OnDelete, Record, RecordBuf, RecordId, RecordLayout, RecordRef,
+    RecordSizeFault, Relation, RelationDefinition, SchemaError, TableDefinition, TableId,
+    TableRelations, TableSchema, Text, Timestamp, TypeDefinition, TypeLayout, TypeRegistry,
+    TypeSerializer, TypeShape, Value, ValueFault, VariableKind,
 };
 #[cfg(feature = "server")]
 pub use server::{Server, ServerError, ServerLimits};
 pub use storage::{
-    Change, PageView, RecordCodec, RecordPtr, Snapshot, StorageError, TableView, TypedView,
+    Change, Filtered, GetMany, PageView, RecordCodec, RecordPtr, Snapshot, StorageError, TableView,
+    TypedView,
 };
 pub use tick::{
     Answer, Phase, PhaseUse, QueueError, RecordInput, Reply, Request, Runtime, RuntimeHandle,
@@ -161,7 +164,8 @@ pub use tick::{
 };
 pub use tickbase_macros::{FieldType, procedure, table};
 pub use transaction::{
-    Isolation, StagingBuffer, TableMut, TableRef, Transaction, TransactionError, TransactionHandle,
+    Isolation, RecordMut, StagingBuffer, TableMut, TableRef, Transaction, TransactionError,
+    TransactionHandle,
 };
 pub use uuid::Uuid;
 

@@ -51,10 +51,9 @@ pub fn table(
     documentation: &str,
 ) -> Result<TableDefinition, SchemaError> {
     Ok(TableDefinition {
-        name: Name::new(name)?,
-        fields,
         relations,
         documentation: documentation.to_owned(),
+        ..TableDefinition::new(Name::new(name)?, fields)
     })
 }
 

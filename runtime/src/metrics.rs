@@ -48,6 +48,10 @@ pub struct MetricsReading {
     pub flush_failures: u64,
     /// Snapshots that somebody holds, the current one included.
     pub live_snapshots: u64,
+    /// Changes of fields that are under way now: their tables are being copied.
+    pub schema_changes: u64,
+    /// Records that changes of fields have copied beside the ticks.
+    pub schema_change_records: u64,
     /// Requests by kind and outcome, which is `ok` or `refused`.
     pub requests: Vec<(&'static str, &'static str, u64)>,
 }

@@ -1,6 +1,10 @@
-//! The database in process: records, transactions, relations and ticks.
+//! The database in process: records, transactions, relations and the schema.
 
+mod memory_limits;
+mod passes;
 mod records;
 mod relations;
+mod schema_changes;
 mod snapshots;
+mod texts;
 mod transactions;

@@ -138,14 +138,14 @@ fn a_record_that_a_pass_touches_again_is_in_the_indexes_once() {
 #[test]
 fn a_new_table_brings_no_relation_of_another_table() {
     let db = Database::builder().in_memory().unwrap();
-    let table = |name: &str, fields: &[(&str, &str)]| TableDefinition {
-        name: Name::new(name).unwrap(),
-        fields: fields
-            .iter()
-            .map(|(name, type_id)| FieldDefinition::new(Name::new(name).unwrap(), *type_id))
-            .collect(),
-        relations: Vec::new(),
-        documentation: String::new(),
+    let table = |name: &str, fields: &[(&str, &str)]| {
+        TableDefinition::new(
+            Name::new(name).unwrap(),
+            fields
+                .iter()
+                .map(|(name, type_id)| FieldDefinition::new(Name::new(name).unwrap(), *type_id))
+                .collect(),
+        )
     };
     db.create_table(&table("gate", &[("airport", "id<airport>")]))
         .unwrap();

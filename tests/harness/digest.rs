@@ -28,7 +28,8 @@ fn digest_table(table: TableView<'_>, hasher: &mut DefaultHasher) {
     let mut count = 0;
     for (id, record) in table.records() {
         id.get().hash(hasher);
-        hasher.write(record);
+        hasher.write(record.fixed);
+        hasher.write(record.tail);
         count += 1;
     }
     assert_eq!(table.len(), count, "records of {table:?}");

@@ -3,6 +3,7 @@
 pub mod client;
 pub mod crowd;
 mod digest;
+pub mod purses;
 mod random;
 pub mod served;
 pub mod stress;
@@ -66,13 +67,11 @@ pub fn airport(code: &str) -> Airport {
 /// A table made at run time, of these fields: name and type id of each.
 pub fn table_definition(name: &str, fields: &[(&str, &str)]) -> TableDefinition {
     let name_of = |name| Name::new(name).expect("a valid name");
-    TableDefinition {
-        name: name_of(name),
-        fields: fields
+    TableDefinition::new(
+        name_of(name),
+        fields
             .iter()
             .map(|(name, type_id)| FieldDefinition::new(name_of(name), *type_id))
             .collect(),
-        relations: Vec::new(),
-        documentation: String::new(),
-    }
+    )
 }

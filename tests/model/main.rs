@@ -4,3 +4,4 @@ mod crowd;
 mod dynamic;
 mod histories;
 mod stress;
+mod texts;

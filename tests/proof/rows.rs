@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use harness::{Account, Random, crowd, stress};
+use harness::{Account, Random, crowd, purses::change_fields_under_load, stress};
 use tickbase::{Database, Id};
 
 use crate::{every_order, memcheck, sanitizer};
@@ -33,7 +33,7 @@ pub(crate) struct Row {
 }
 
 /// All rows.
-pub(crate) const ROWS: [Row; 8] = [
+pub(crate) const ROWS: [Row; 9] = [
     Row {
         name: "snapshots_are_whole",
         asked: 3_000_000,
@@ -51,6 +51,12 @@ pub(crate) const ROWS: [Row; 8] = [
         asked: 2_000,
         builds: false,
         prove: held_snapshots_never_change,
+    },
+    Row {
+        name: "nothing_is_lost_while_fields_change",
+        asked: 1_000,
+        builds: false,
+        prove: nothing_is_lost_while_fields_change,
     },
     Row {
         name: "threads_read_what_they_must",
@@ -220,4 +226,15 @@ fn threads_read_what_they_must(run: &Run) -> Reached {
 /// written and deleted, tables compacted, and fields added and removed.
 fn snapshots_of_every_age_never_change(run: &Run) -> Reached {
     Reached::Times(stress::run(run.seed, run.asked).read_again)
+}
+
+/// Fields of a table come and go while others write to it and read it.
+fn nothing_is_lost_while_fields_change(run: &Run) -> Reached {
+    let at_a_time = 50;
+    let seeds = run.seed..run.seed + run.asked.div_ceil(at_a_time);
+    Reached::Times(
+        seeds
+            .map(|seed| change_fields_under_load(seed, at_a_time))
+            .sum(),
+    )
 }

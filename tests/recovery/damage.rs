@@ -6,8 +6,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use harness::{Account, Airport, airport};
-use tickbase::{Database, Error, PersistenceError, Result, Runtime};
+use harness::{Account, Airport, airport, table_definition};
+use tickbase::{Database, Error, PersistenceError, Result, Runtime, Value};
 
 use crate::{contents, data_file, lazy};
 
@@ -93,6 +93,40 @@ fn a_data_file_with_one_wrong_bit_is_refused_wherever_it_is() {
             .len(),
         3_000
     );
+}
+
+#[test]
+fn a_text_with_one_wrong_bit_is_refused_with_its_file_and_place() {
+    let folder = kept();
+    let db = open(folder.path()).unwrap();
+    let note = table_definition("note", &[("title", "string"), ("seal", "bytes")]);
+    db.create_table(&note).unwrap();
+    let notes = db.table("note").unwrap();
+    for length in 0..1_000 {
+        let title = "title ".repeat(length % 100);
+        let seal = Value::Bytes(vec![7; length % 30]);
+        let fields = Value::object([("title", title.into()), ("seal", seal)]);
+        notes.create_record(&fields).unwrap();
+    }
+    drop(notes);
+    Runtime::new(db).stop().unwrap();
+    let file = data_file(folder.path(), "note");
+    let whole = fs::read(&file).unwrap();
+    let number = |at: usize| u64::from_le_bytes(whole[at..at + 8].try_into().unwrap());
+    let (checksums, tails_length) = (number(80), number(112));
+    assert!(tails_length > 250_000, "most of the file are tails");
+    let tails = checksums - tails_length.next_multiple_of(16);
+    for offset in (tails..checksums).step_by(9_973) {
+        flip(&file, offset);
+        let error = assert_refused(folder.path(), &file, &format!("a wrong bit at {offset}"));
+        flip(&file, offset);
+        let Error::Persistence(PersistenceError::Corrupt { offset: found, .. }) = error else {
+            panic!("{error}");
+        };
+        assert_eq!(found, 4096 + (offset - 4096) / 65_536 * 65_536, "its block");
+    }
+    let db = open(folder.path()).unwrap();
+    assert_eq!(db.snapshot().table_by_name("note").unwrap().len(), 1_000);
 }
 
 #[test]

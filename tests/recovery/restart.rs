@@ -2,7 +2,9 @@
 
 use std::fs;
 
-use harness::{Account, Airport, Gate, State, airport, client::Client, served::Served};
+use harness::{
+    Account, Airport, Gate, State, airport, client::Client, served::Served, table_definition,
+};
 use serde_json::{Value as Json, json};
 use tickbase::{Database, Error, FieldDefinition, Name, TableDefinition, Text, Value};
 
@@ -104,6 +106,118 @@ fn a_record_lives_through_create_read_update_delete_and_restart_over_rest() {
     client.delete("/tables/airport/records/1").expect(204);
 }
 
+#[test]
+fn texts_and_bytes_live_through_create_update_delete_and_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = || lazy().open(&folder).unwrap();
+    let text = |length: usize| "Ünïcode ".repeat(length);
+    let note = |title: String, seal: &[u8]| {
+        Value::object([
+            ("title", title.into()),
+            ("seal", Value::Bytes(seal.to_vec())),
+        ])
+    };
+    let db = open();
+    let fields = [("title", "string"), ("seal", "bytes")];
+    db.create_table(&table_definition("note", &fields)).unwrap();
+    let notes = db.table("note").unwrap();
+    let ids: Vec<_> = (0..200)
+        .map(|length| {
+            notes
+                .create_record(&note(text(length), &[length as u8; 30]))
+                .unwrap()
+        })
+        .collect();
+    notes
+        .update_record(ids[1], &notes.read_record(ids[150]).unwrap())
+        .unwrap();
+    notes
+        .partial_update(ids[2], &Value::object([("title", text(500))]))
+        .unwrap();
+    notes
+        .partial_update(ids[3], &Value::object([("title", "short")]))
+        .unwrap();
+    notes.delete_record(ids[4]).unwrap();
+    let mark = FieldDefinition {
+        default: Some("a mark that is a default".into()),
+        ..FieldDefinition::new(Name::new("mark").unwrap(), "string")
+    };
+    db.add_fields("note", &[mark]).unwrap();
+    let before: Vec<_> = ids.iter().map(|id| notes.read_value(*id).ok()).collect();
+    let bytes: Vec<_> = ids.iter().map(|id| notes.read_record(*id).ok()).collect();
+    drop(notes);
+    tickbase::Runtime::new(db).stop().unwrap();
+
+    let db = open();
+    let notes = db.table("note").unwrap();
+    let after: Vec<_> = ids.iter().map(|id| notes.read_value(*id).ok()).collect();
+    assert!(after == before, "the values are those before the stop");
+    let again: Vec<_> = ids.iter().map(|id| notes.read_record(*id).ok()).collect();
+    assert!(again == bytes, "the bytes are those before the stop");
+    let value = |place: usize| notes.read_value(ids[place]).unwrap();
+    assert_eq!(value(1).get("title"), Some(&text(150).into()));
+    assert_eq!(value(2).get("title"), Some(&text(500).into()));
+    assert_eq!(value(3).get("seal"), Some(&Value::Bytes(vec![3; 30])));
+    assert_eq!(
+        value(199).get("mark"),
+        Some(&"a mark that is a default".into())
+    );
+    notes
+        .partial_update(ids[199], &Value::object([("title", "after")]))
+        .unwrap();
+    db.remove_field("note", "seal").unwrap();
+    drop(notes);
+    tickbase::Runtime::new(db).stop().unwrap();
+    let value = open().table("note").unwrap().read_value(ids[199]).unwrap();
+    let expected = [("title", "after"), ("mark", "a mark that is a default")];
+    assert_eq!(value, Value::object(expected));
+}
+
+#[test]
+fn texts_and_bytes_live_through_create_update_delete_and_restart_over_rest() {
+    let folder = tempfile::tempdir().unwrap();
+    let serve = || Served::run(lazy().open(&folder).unwrap());
+    let served = serve();
+    let client = served.client;
+    let name = json!({"name": "name", "type": "string", "unique": true});
+    let seal = json!({"name": "seal", "type": "option<bytes>", "default": "AAEC"});
+    let body = json!({"fields": [name, seal]});
+    client.post("/tables/user", &body).expect(201);
+    let long = "a name that is long ".repeat(300);
+    client.create_record("user", &json!({"name": long, "seal": null}));
+    client.create_record("user", &json!({"name": "doomed"}));
+    client.create_record("user", &json!({"name": "patched"}));
+    client.delete("/tables/user/records/2").expect(204);
+    let patch = json!({"name": format!("{long}, patched")});
+    client
+        .json("PATCH", "/tables/user/records/3", &patch)
+        .expect(204);
+    let bytes = client.get("/tables/user/records/3").body;
+    let fields = client.get_json("/tables/user/fields");
+    served.stop();
+
+    let served = serve();
+    let client = served.client;
+    assert_eq!(
+        client.record("user", 1),
+        json!({"id": 1, "name": long, "seal": null})
+    );
+    let expected = json!({"id": 3, "name": format!("{long}, patched"), "seal": "AAEC"});
+    assert_eq!(client.record("user", 3), expected);
+    assert_eq!(client.get("/tables/user/records/3").body, bytes);
+    assert_eq!(client.get_json("/tables/user/fields"), fields);
+    client
+        .get("/tables/user/records/2")
+        .refused(404, "record-not-found");
+    let twice = json!({"name": long});
+    client
+        .post("/tables/user/records", &twice)
+        .refused(409, "duplicate-key");
+    client.create_record("user", &json!({"name": "doomed"}));
+    // What is asked for again is what is there, and so no mistake.
+    client.post("/tables/user", &body).expect(200);
+}
+
 /// Fields and relations, without what counts or measures.
 fn schema(client: Client) -> Json {
     json!([
@@ -115,12 +229,7 @@ fn schema(client: Client) -> Json {
 
 fn note() -> TableDefinition {
     let stars = FieldDefinition::new(Name::new("stars").unwrap(), "u8");
-    TableDefinition {
-        name: Name::new("note").unwrap(),
-        fields: vec![stars],
-        relations: Vec::new(),
-        documentation: String::new(),
-    }
+    TableDefinition::new(Name::new("note").unwrap(), vec![stars])
 }
 
 #[test]
@@ -193,6 +302,55 @@ fn a_schema_change_is_on_disk_before_it_is_answered() {
 }
 
 #[test]
+fn fields_of_a_large_table_are_on_disk_with_its_records_before_they_are_answered() {
+    let folder = tempfile::tempdir().unwrap();
+    let served = Served::run(lazy().open(&folder).unwrap());
+    let client = served.client;
+    client.create_table("gate", &[("level", "u8"), ("number", "u32")]);
+    let db = served.handle().database().clone();
+    db.transact(|tx| {
+        for number in 1..=20_000_u32 {
+            let gate = Value::object([("level", Value::from(1_u8)), ("number", number.into())]);
+            tx.create_record("gate", &gate)?;
+        }
+        Ok(())
+    })
+    .unwrap();
+    // What a crash would leave at this moment.
+    let left = || {
+        let copy = tempfile::tempdir().unwrap();
+        fs::create_dir(copy.path().join("data")).unwrap();
+        fs::copy(
+            folder.path().join("schema.json"),
+            copy.path().join("schema.json"),
+        )
+        .unwrap();
+        let file = crate::data_file(folder.path(), "gate");
+        let name = file.file_name().unwrap();
+        fs::copy(&file, copy.path().join("data").join(name)).unwrap();
+        let db = lazy().open(&copy).unwrap();
+        let gate = db.table("gate").unwrap();
+        let last = gate.read_value(tickbase::RecordId::new(20_000).unwrap());
+        (
+            db.snapshot().table_by_name("gate").unwrap().len(),
+            last.unwrap(),
+        )
+    };
+    let width = json!({"name": "width", "type": "f64", "default": 2.5});
+    let added = client.post("/tables/gate/fields", &width).expect(201);
+    assert_eq!(added.header("tickbase-durability"), Some("disk"));
+    let (records, last) = left();
+    assert_eq!((records, last.get("width")), (20_000, Some(&2.5.into())));
+    client.delete("/tables/gate/fields/level").expect(204);
+    let (records, last) = left();
+    assert_eq!((records, last.get("level")), (20_000, None));
+    assert_eq!(
+        last.get("number").map(Value::describe).as_deref(),
+        Some("20000")
+    );
+}
+
+#[test]
 fn a_stop_flushes_everything_and_answers_who_waits() {
     let folder = tempfile::tempdir().unwrap();
     let served = Served::run(lazy().open(&folder).unwrap());
@@ -204,6 +362,77 @@ fn a_stop_flushes_everything_and_answers_who_waits() {
     assert!(client.connect().is_err(), "nobody listens");
     let served = Served::run(lazy().open(&folder).unwrap());
     assert_eq!(served.client.record("note", 1)["stars"], 5);
+}
+
+#[test]
+fn a_table_above_its_limit_opens_readable_and_can_be_made_smaller() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = |limit: Option<u64>| {
+        let builder = lazy().table::<Account>();
+        match limit {
+            Some(limit) => builder.table_memory_limit::<Account>(limit),
+            None => builder,
+        }
+        .open(&folder)
+        .unwrap()
+    };
+    let add = |db: &Database, count: i64| {
+        db.transact(|tx| {
+            (0..count).try_for_each(|balance| tx.insert(Account { balance }).map(|_| ()))?;
+            Ok(())
+        })
+    };
+    let db = open(None);
+    add(&db, 100_000).unwrap();
+    let limited = TableDefinition {
+        memory_limit_bytes: Some(1 << 20),
+        ..note()
+    };
+    db.create_table(&limited).unwrap();
+    tickbase::Runtime::new(db).stop().unwrap();
+
+    let db = open(Some(1 << 18));
+    let snapshot = db.snapshot();
+    let accounts = snapshot.table::<Account>();
+    assert_eq!(
+        (accounts.len(), accounts.iter().count()),
+        (100_000, 100_000)
+    );
+    assert_eq!(accounts.as_bytes().memory_limit_bytes(), Some(1 << 18));
+    assert!(accounts.as_bytes().memory_bytes() > 1 << 19);
+    let notes = snapshot.table_by_name("note").unwrap();
+    assert_eq!(
+        notes.memory_limit_bytes(),
+        Some(1 << 20),
+        "it is in schema.json"
+    );
+    drop(snapshot);
+    let error = add(&db, 100_000).unwrap_err().to_string();
+    assert!(error.contains("table `account` uses"), "{error}");
+    db.transact(|tx| {
+        for number in 1..=99_000 {
+            tx.delete(tickbase::Id::<Account>::from_u64(number).unwrap())?;
+        }
+        Ok(())
+    })
+    .unwrap();
+    db.compact_table("account").unwrap();
+    add(&db, 1_000).unwrap();
+    tickbase::Runtime::new(db).stop().unwrap();
+
+    // What the program says counts, not what it said before.
+    let db = open(None);
+    let snapshot = db.snapshot();
+    let accounts = snapshot.table::<Account>();
+    assert_eq!(accounts.len(), 2_000);
+    assert_eq!(accounts.as_bytes().memory_limit_bytes(), None);
+    db.set_table_memory_limit("note", None).unwrap();
+    db.flush().unwrap();
+    drop((snapshot, db));
+    let db = open(None);
+    let notes = db.snapshot();
+    let notes = notes.table_by_name("note").unwrap();
+    assert_eq!(notes.memory_limit_bytes(), None);
 }
 
 #[test]

@@ -14,12 +14,7 @@ use tickbase::{
 
 fn notes() -> TableDefinition {
     let stars = FieldDefinition::new(Name::new("stars").unwrap(), "u8");
-    TableDefinition {
-        name: Name::new("note").unwrap(),
-        fields: vec![stars],
-        relations: Vec::new(),
-        documentation: String::new(),
-    }
+    TableDefinition::new(Name::new("note").unwrap(), vec![stars])
 }
 
 fn add_note() -> Request {
@@ -83,6 +78,183 @@ fn a_full_queue_is_answered_503_at_once_and_counted_and_reads_go_on() {
     served.runtime.step();
     last.join().unwrap().expect(201);
     assert_eq!(client.metric("tickbase_queue_size"), 0);
+}
+
+/// Puts many notes into the table, so that it takes longer than a tick to change their fields.
+fn add_many_notes(database: &Database, count: u64) {
+    let note = Value::object([("stars", 1_u8)]);
+    let added = database.transact(|tx| {
+        (0..count).try_for_each(|_| tx.create_record("note", &note).map(|_| ()))?;
+        Ok(())
+    });
+    added.unwrap();
+}
+
+#[test]
+fn a_large_table_is_read_and_written_while_its_fields_change() {
+    let mut served = still(ServerLimits::default());
+    let client = served.client;
+    add_many_notes(served.handle().database(), 20_000);
+    let width = json!({"name": "width", "type": "f64", "default": 2.5});
+    let height = json!({"name": "height", "type": "f64", "default": 2.5});
+    let first = ask(&served, move |client| {
+        client.post("/tables/note/fields", &width)
+    });
+    let second = ask(&served, move |client| {
+        client.post("/tables/note/fields", &height)
+    });
+    let bad = json!({"name": "stars", "type": "f64", "default": 2.5});
+    let bad = ask(&served, move |client| {
+        client.post("/tables/note/fields", &bad)
+    });
+    served.runtime.step();
+    let refused = second.join().unwrap();
+    let problem = refused.refused(409, "schema-change-under-way");
+    let detail = "the fields of table `note` are being changed: wait until that is done";
+    assert_eq!(problem["detail"], detail);
+    bad.join().unwrap().refused(409, "field-exists");
+    assert_eq!(client.metric("tickbase_schema_changes"), 1);
+
+    let created = ask(&served, |client| {
+        client.post("/tables/note/records", &json!({"stars": 5}))
+    });
+    assert_eq!(
+        client.record("note", 20_000),
+        json!({"id": 20_000, "stars": 1})
+    );
+    while !first.is_finished() {
+        served.runtime.step();
+        thread::yield_now();
+    }
+    first.join().unwrap().expect(201);
+    created.join().unwrap().expect(201);
+    let expected = json!({"id": 20_001, "stars": 5, "width": 2.5});
+    assert_eq!(client.record("note", 20_001), expected);
+    assert_eq!(client.get_json("/tables/note")["records"], 20_001);
+    assert_eq!(client.metric("tickbase_schema_changes"), 0);
+    assert!(client.metric("tickbase_schema_change_records_total") >= 20_000);
+}
+
+#[test]
+fn who_waits_for_a_change_of_a_table_that_is_dropped_or_too_large_is_told() {
+    let mut served = still(ServerLimits::default());
+    let client = served.client;
+    add_many_notes(served.handle().database(), 20_000);
+    let width = json!({"name": "width", "type": "f64", "default": 2.5});
+    let changed = ask(&served, move |client| {
+        client.post("/tables/note/fields", &width)
+    });
+    let dropped = ask(&served, |client| client.delete("/tables/note"));
+    served.runtime.step();
+    dropped.join().unwrap().expect(204);
+    while !changed.is_finished() {
+        served.runtime.step();
+        thread::yield_now();
+    }
+    changed.join().unwrap().refused(409, "table-dropped");
+    client.get("/tables/note").refused(404, "table-not-found");
+
+    let config = Config {
+        memory_limit_bytes: 200_000,
+        ..Config::default()
+    };
+    let database = Database::builder().config(config).in_memory().unwrap();
+    database.create_table(&notes()).unwrap();
+    add_many_notes(&database, 20_000);
+    let before = database.memory_bytes();
+    let served = Served::run(database.clone());
+    let client = served.client;
+    let large = json!({"name": "label", "type": "text<100>", "default": ""});
+    let refused = client.post("/tables/note/fields", &large);
+    refused.refused(507, "storage-full");
+    assert_eq!(client.get_json("/tables/note")["record_size"], 1);
+    client
+        .post("/tables/note/records", &json!({"stars": 5}))
+        .expect(201);
+    assert_eq!(database.memory_bytes(), before);
+}
+
+#[test]
+fn a_table_at_its_limit_is_answered_507_until_it_may_take_more() {
+    let served = Served::start(Database::builder().table::<harness::Account>());
+    let client = served.client;
+    let body = json!({
+        "fields": [{"name": "label", "type": "text<1000>"}],
+        "memory_limit_bytes": 100_000,
+    });
+    client.post("/tables/note", &body).expect(201);
+    client.post("/tables/note", &body).expect(200);
+    assert_eq!(
+        client.get_json("/tables/note")["memory_limit_bytes"],
+        100_000
+    );
+    let note = json!({"label": "x"});
+    let add = || client.post("/tables/note/records", &note);
+    let mut kept = 0;
+    let refused = loop {
+        let response = add();
+        if response.status != 201 {
+            break response;
+        }
+        kept += 1;
+    };
+    let problem = refused.refused(507, "table-full");
+    let detail = problem["detail"].as_str().unwrap();
+    for part in [
+        "table `note` uses",
+        "of 100000 bytes",
+        "raise its memory limit",
+    ] {
+        assert!(detail.contains(part), "{detail}");
+    }
+    assert!(kept >= 60, "{kept} records of 1,002 bytes in 100,000");
+    let table = client.get_json("/tables/note");
+    assert_eq!(table["records"], kept);
+    assert!(
+        table["memory_bytes"].as_u64().unwrap() <= 110_000,
+        "{table}"
+    );
+    for _ in 0..20 {
+        add().refused(507, "table-full");
+    }
+    assert_eq!(client.get_json("/tables/note"), table);
+    assert_eq!(client.record("note", 1)["label"], "x");
+    client.delete("/tables/note/records/1").expect(204);
+
+    let limit = |limit: serde_json::Value| {
+        let body = json!({"memory_limit_bytes": limit});
+        client.json("PATCH", "/tables/note", &body)
+    };
+    limit(json!(200_000)).expect(204);
+    add().expect(201);
+    assert_eq!(
+        client.get_json("/tables/note")["memory_limit_bytes"],
+        200_000
+    );
+    limit(json!(null)).expect(204);
+    assert!(client.get_json("/tables/note")["memory_limit_bytes"].is_null());
+    client.json("PATCH", "/tables/note", &json!({})).expect(204);
+    client
+        .post("/tables/note", &body)
+        .refused(409, "table-exists");
+    for wrong in [json!(-1), json!(1.5), json!("1 GB"), json!(true)] {
+        limit(wrong).refused(422, "invalid-schema");
+    }
+    limit(json!(65_535)).refused(422, "invalid-schema");
+    let body = json!({"memory_limit_bytes": 100_000});
+    client
+        .json("PATCH", "/tables/account", &body)
+        .refused(403, "table-is-compiled");
+    client
+        .json("PATCH", "/tables/nowhere", &body)
+        .refused(404, "table-not-found");
+    client
+        .json("PATCH", "/tables/nowhere", &json!({}))
+        .refused(404, "table-not-found");
+    let body = json!({"memory_limit": 100_000});
+    client
+        .json("PATCH", "/tables/note", &body)
+        .refused(422, "invalid-schema");
 }
 
 #[test]

@@ -6,4 +6,5 @@ mod procedures;
 mod records;
 mod relations;
 mod tables;
+mod texts;
 mod values;

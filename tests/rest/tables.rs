@@ -88,6 +88,23 @@ fn asking_again_for_the_same_table_is_answered_and_for_another_is_refused() {
     let body = json!({"fields": [{"name": "stars", "type": "u8"}]});
     client.post("/tables/note", &body).expect(201);
     client.post("/tables/note", &body).expect(200);
+    // Defaults are the same however they were written, and where they are no number.
+    let defaults = |average, seal| {
+        json!({"fields": [
+            {"name": "average", "type": "f32", "default": average},
+            {"name": "worst", "type": "f64", "default": "NaN"},
+            {"name": "seal", "type": "bytes", "default": seal},
+        ]})
+    };
+    let body = defaults(json!(3), "AAEC");
+    client.post("/tables/mark", &body).expect(201);
+    client.post("/tables/mark", &body).expect(200);
+    client
+        .post("/tables/mark", &defaults(json!(3.0), "AAEC"))
+        .expect(200);
+    client
+        .post("/tables/mark", &defaults(json!(3), "AAED"))
+        .refused(409, "table-exists");
     let other = json!({"fields": [{"name": "stars", "type": "u16"}]});
     client
         .post("/tables/note", &other)

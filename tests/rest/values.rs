@@ -146,16 +146,46 @@ fn made_of_others() -> Vec<Case> {
     ]
 }
 
+fn of_variable_length() -> Vec<Case> {
+    let short = b"\x05\0\0\0B\0\xC3\xA9\n\0\0\0\0\0\0\0";
+    let bytes = [3, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    vec![
+        same("string", json!(""), [0; 16]),
+        same("string", json!("B\0\u{e9}\n"), short),
+        // The only one of this table that is too long for its field, so it begins the tail.
+        same(
+            "string",
+            json!("thirteen byte"),
+            b"\x0D\0\0\0thir\0\0\0\0\0\0\0\0",
+        ),
+        same("bytes", json!("AAEC"), bytes),
+        same("option<string>", json!(null), [0; 20]),
+        same(
+            "option<string>",
+            json!(""),
+            [&[0; 16][..], &[1, 0, 0, 0]].concat(),
+        ),
+        same(
+            "option<bytes>",
+            json!("AAEC"),
+            [&bytes[..], &[1, 0, 0, 0]].concat(),
+        ),
+    ]
+}
+
 #[test]
 fn values_of_every_type_come_back_as_they_went_in() {
     let served = served();
     let client = &served.client;
     // A table that fields of type `id<thing>` can refer to.
     client.create_table("thing", &[("number", "u8")]);
-    let cases: Vec<Case> = [numbers(), texts_and_moments(), made_of_others()]
-        .into_iter()
-        .flatten()
-        .collect();
+    let all = [
+        numbers(),
+        texts_and_moments(),
+        made_of_others(),
+        of_variable_length(),
+    ];
+    let cases: Vec<Case> = all.into_iter().flatten().collect();
     let names: Vec<String> = (0..cases.len()).map(|index| format!("f{index}")).collect();
     let fields: Vec<(&str, &str)> = names
         .iter()
@@ -214,6 +244,12 @@ fn values_that_a_type_does_not_have_are_refused() {
         ("f64", json!([1.0]), "type-mismatch"),
         ("text<5>", json!("123456"), "too-long"),
         ("text<5>", json!(5), "type-mismatch"),
+        ("string", json!(5), "type-mismatch"),
+        ("string", json!(null), "type-mismatch"),
+        ("bytes", json!([1, 2]), "type-mismatch"),
+        ("bytes", json!("AAE"), "type-mismatch"),
+        ("bytes", json!("AAE\n"), "type-mismatch"),
+        ("option<bytes>", json!("-_-_"), "type-mismatch"),
         ("timestamp", json!("yesterday"), "invalid-value"),
         ("timestamp", json!(0), "type-mismatch"),
         ("uuid", json!("67e55044"), "type-mismatch"),
@@ -260,6 +296,10 @@ fn bytes_that_a_type_does_not_have_are_refused() {
         ("text<4>", vec![5, 0, b'a', b'b', b'c', b'd']),
         ("text<4>", vec![1, 0, b'a', b'b', 0, 0]),
         ("text<4>", vec![1, 0, 0xFF, 0, 0, 0]),
+        ("string", [&[2, 0, 0, 0, b'a'][..], &[0; 10], &[1]].concat()),
+        ("string", [&[1, 0, 0, 0, 0xFF][..], &[0; 11]].concat()),
+        ("string", [&[13, 0, 0, 0][..], &[0; 12]].concat()),
+        ("option<bytes>", [&[1, 0, 0, 0][..], &[0; 16]].concat()),
         ("option<u8>", vec![1, 0]),
         ("option<u8>", vec![0, 2]),
         ("id<thing>", vec![0; 8]),

@@ -196,7 +196,7 @@ fn run(batches: &[Vec<Request>], threads: usize, one_by_one: bool) -> Outcomes {
     let tables = snapshot.tables().map(|table| {
         let records = table
             .records()
-            .map(|(id, bytes)| (id.get(), bytes.to_vec()));
+            .map(|(id, record)| (id.get(), record.to_bytes().into_owned()));
         let name = table.schema().name.to_string();
         (name, table.last_id(), records.collect())
     });

@@ -27,6 +27,7 @@ pub struct DatabaseBuilder {
     tables: Vec<(&'static str, Define, Bind)>,
     procedures: Vec<RegisterProcedure>,
     types: Vec<(String, TypeDefinition)>,
+    memory_limits: Vec<(&'static str, u64)>,
     config: Config,
     clock: Option<Arc<dyn Clock>>,
 }
@@ -61,6 +62,14 @@ impl DatabaseBuilder {
     #[must_use]
     pub fn register_type(mut self, name: &str, definition: TypeDefinition) -> Self {
         self.types.push((name.to_owned(), definition));
+        self
+    }
+
+    /// Lets the table that struct `T` declares use so much memory and no more. What would go beyond
+    /// is refused; reads go on, and deleting and compacting makes room.
+    #[must_use]
+    pub fn table_memory_limit<T: Record>(mut self, limit_bytes: u64) -> Self {
+        self.memory_limits.push((T::NAME, limit_bytes));
         self
     }
 
@@ -105,7 +114,9 @@ impl DatabaseBuilder {
 
     fn build(self, disk: Option<Arc<RealDisk>>) -> Result<Database> {
         self.config.check()?;
-        let account = Arc::new(MemoryAccount::new(self.config.memory_limit_bytes));
+        let account = MemoryAccount::new(self.config.memory_limit_bytes)
+            .with_table_limit(self.config.table_memory_limit_bytes);
+        let account = Arc::new(account);
         let mut types = TypeRegistry::default();
         for (name, definition) in self.types {
             types.register_type(&name, definition)?;
@@ -127,7 +138,7 @@ impl DatabaseBuilder {
             }
             None => (Catalog::with_types(types), Vec::new(), 0, 0, None),
         };
-        bind_tables(&mut catalog, &self.tables)?;
+        bind_tables(&mut catalog, &self.tables, &self.memory_limits)?;
         let store = Store::new(version.saturating_sub(1), tick, account);
         fill(&store, catalog, tables)?;
         let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock::new()));
@@ -141,13 +152,25 @@ impl DatabaseBuilder {
                 config,
                 clock,
                 persistence,
+                schema_changes: Arc::default(),
             }),
         })
     }
 }
 
 /// Makes the compiled tables part of the catalog, or compares them with those that are there.
-fn bind_tables(catalog: &mut Catalog, tables: &[(&'static str, Define, Bind)]) -> Result<()> {
+fn bind_tables(
+    catalog: &mut Catalog,
+    tables: &[(&'static str, Define, Bind)],
+    memory_limits: &[(&'static str, u64)],
+) -> Result<()> {
+    let undeclared = |(name, _): &&(&str, u64)| tables.iter().all(|(table, ..)| table != name);
+    if let Some((name, _)) = memory_limits.iter().find(undeclared) {
+        return Err(Error::Config {
+            setting: "table_memory_limit",
+            reason: format!("no struct of the program declares table `{name}`: add it by `table`"),
+        });
+    }
     let mut relations = Vec::new();
     for (index, (name, define, bind)) in tables.iter().enumerate() {
         if tables[..index].iter().any(|(earlier, ..)| earlier == name) {
@@ -163,6 +186,12 @@ fn bind_tables(catalog: &mut Catalog, tables: &[(&'static str, Define, Bind)]) -
                 catalog.create_table(&definition)?;
             }
         }
+        // What the program says counts, not what the folder was written with.
+        let limit = memory_limits
+            .iter()
+            .rev()
+            .find(|(limited, _)| limited == name);
+        catalog.set_memory_limit(name, limit.map(|(_, limit_bytes)| *limit_bytes))?;
         bind(catalog)?;
         relations.extend(definition.relations);
     }

@@ -74,19 +74,20 @@ impl Table {
         self.single(|tx| tx.create_record(self.name.as_str(), fields))
     }
 
-    /// The record's bytes: `record_size` of them, each field at its offset.
+    /// The record's bytes: `record_size` of them, each field at its offset, and behind them its
+    /// tail.
     pub fn read_record(&self, id: RecordId) -> Result<Vec<u8>> {
         let buffer = self.buffer().load()?;
         let view = buffer.view();
-        let record = view.read_record(id).ok_or_else(|| self.not_found(id))?;
-        Ok(record.to_vec())
+        let record = view.record(id).ok_or_else(|| self.not_found(id))?;
+        Ok(record.to_bytes().into_owned())
     }
 
     /// The record as an object of its fields.
     pub fn read_value(&self, id: RecordId) -> Result<Value> {
         let buffer = self.buffer().load()?;
         let view = buffer.view();
-        let record = view.read_record(id).ok_or_else(|| self.not_found(id))?;
+        let record = view.record(id).ok_or_else(|| self.not_found(id))?;
         Ok(view.schema().layout.read(record))
     }
 

@@ -171,7 +171,7 @@ fn load_table(
     schema: &Arc<TableSchema>,
     account: &Arc<MemoryAccount>,
 ) -> Result<LoadedTable, PersistenceError> {
-    let mut loader = TableLoader::with_account(Arc::clone(schema), account);
+    let mut loader = TableLoader::beyond_limit(Arc::clone(schema), account);
     let Some(file) = &entry.file else {
         if entry.records > 0 {
             let reason = format!("table `{}` has records and no file", entry.name);

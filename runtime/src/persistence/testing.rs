@@ -6,7 +6,7 @@ use super::{Disk, DiskFile, PersistenceError, Store, fake_disk::FakeDisk, open, 
 use crate::{
     schema::{
         Catalog, FieldDefinition, Name, OnDelete, RecordId, RelationDefinition, TableDefinition,
-        TypeRegistry,
+        TypeRegistry, Value,
     },
     storage::{self, Draft, Indexes, LoadedTable, MemoryAccount, Snapshot, TableLoader},
 };
@@ -34,10 +34,8 @@ pub(super) fn definition(name: &str, fields: &[(&str, &str)]) -> TableDefinition
     let field =
         |(name, type_id): &(&str, &str)| FieldDefinition::new(Name::new(name).unwrap(), *type_id);
     TableDefinition {
-        name: Name::new(name).unwrap(),
-        fields: fields.iter().map(field).collect(),
-        relations: Vec::new(),
         documentation: format!("Every {name} there is."),
+        ..TableDefinition::new(Name::new(name).unwrap(), fields.iter().map(field).collect())
     }
 }
 
@@ -62,6 +60,27 @@ pub(super) fn gates() -> Catalog {
     catalog
 }
 
+/// A table `note` of a number (at 0) and two texts (at 4 and 20), 36 bytes in all.
+pub(super) fn notes() -> Catalog {
+    let mut catalog = Catalog::default();
+    let fields = [("stars", "u8"), ("title", "string"), ("seal", "bytes")];
+    catalog.create_table(&definition("note", &fields)).unwrap();
+    catalog
+}
+
+/// The bytes of a record of [`notes`].
+pub(super) fn note(stars: u8, title: &str, seal: &[u8]) -> Vec<u8> {
+    let catalog = notes();
+    let layout = &catalog.table("note").unwrap().layout;
+    let seal = Value::Bytes(seal.to_vec());
+    let fields = [
+        ("stars", stars.into()),
+        ("title", title.into()),
+        ("seal", seal),
+    ];
+    layout.write(&Value::object(fields)).unwrap().into_bytes()
+}
+
 /// A name, records by their ids, the last id, and the version of the last change.
 pub(super) type Table<'a> = (&'a str, &'a [(u64, Vec<u8>)], u64, u64);
 
@@ -84,6 +103,7 @@ pub(super) fn snapshot(version: u64, catalog: &Catalog, tables: &[Table<'_>]) ->
                     &Arc::new(MemoryAccount::new(u64::MAX)),
                 );
                 for (id, record) in *records {
+                    let record = schema.layout.split(record).unwrap();
                     loader.push(RecordId::new(*id).unwrap(), record).unwrap();
                 }
                 let indexes = Indexes::of(schema, catalog.relations_of(schema));
@@ -101,7 +121,7 @@ pub(super) type Contents = (String, Vec<(u64, Vec<u8>)>, u64);
 fn contents(loaded: &LoadedTable) -> Contents {
     let records = loaded
         .records()
-        .map(|(id, record)| (id.get(), record.to_vec()));
+        .map(|(id, record)| (id.get(), record.to_bytes().into_owned()));
     (
         loaded.schema().name.to_string(),
         records.collect(),

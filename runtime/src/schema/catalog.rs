@@ -13,6 +13,7 @@ use super::{
     SchemaError, TABLES_MAX, TableDefinition, TableId, TableSchema, TypeDefinition, TypeRegistry,
     TypeShape, did_you_mean,
 };
+use crate::config::TABLE_MEMORY_LIMIT_BYTES_MIN;
 
 /// The relations that a table takes part in.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -167,6 +168,7 @@ impl Catalog {
                 table: definition.name.clone(),
             });
         }
+        check_memory_limit(&definition.name, definition.memory_limit_bytes)?;
         let taken: Vec<usize> = self.tables.values().map(|table| table.slot).collect();
         let slot = (0..TABLES_MAX).find(|slot| !taken.contains(slot)).ok_or(
             SchemaError::LimitReached {
@@ -181,12 +183,25 @@ impl Catalog {
             layout: RecordLayout::compute(&definition.name, &definition.fields, &self.types)?,
             schema_version,
             compiled: false,
+            memory_limit_bytes: definition.memory_limit_bytes,
             documentation: definition.documentation.clone(),
         });
         self.last_table_id = self.last_table_id.max(id.0);
         self.tables.insert(schema.name.clone(), Arc::clone(&schema));
         self.derive_relations();
         Ok(schema)
+    }
+
+    /// Gives a table another limit, or none of its own.
+    pub fn set_memory_limit(
+        &mut self,
+        table: &str,
+        memory_limit_bytes: Option<u64>,
+    ) -> Result<Arc<TableSchema>, SchemaError> {
+        let mut schema = TableSchema::clone(self.require_dynamic(table)?);
+        check_memory_limit(&schema.name, memory_limit_bytes)?;
+        schema.memory_limit_bytes = memory_limit_bytes;
+        Ok(self.replace_table(schema))
     }
 
     /// Marks a table as declared by struct `T`, whose layout must be that of the table.
@@ -431,6 +446,20 @@ impl Catalog {
     }
 }
 
+/// Refuses a limit with which a table could hold nothing.
+fn check_memory_limit(table: &Name, limit_bytes: Option<u64>) -> Result<(), SchemaError> {
+    match limit_bytes.filter(|limit_bytes| *limit_bytes < TABLE_MEMORY_LIMIT_BYTES_MIN) {
+        None => Ok(()),
+        Some(limit_bytes) => Err(SchemaError::InvalidTable {
+            table: table.clone(),
+            reason: format!(
+                "its memory limit is {limit_bytes} bytes, it has to be at least \
+                 {TABLE_MEMORY_LIMIT_BYTES_MIN}"
+            ),
+        }),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -440,12 +469,7 @@ mod tests {
         let field = |(name, type_id): &(&str, &str)| {
             FieldDefinition::new(Name::new(name).unwrap(), *type_id)
         };
-        TableDefinition {
-            name: Name::new(name).unwrap(),
-            fields: fields.iter().map(field).collect(),
-            relations: Vec::new(),
-            documentation: String::new(),
-        }
+        TableDefinition::new(Name::new(name).unwrap(), fields.iter().map(field).collect())
     }
 
     fn relation(from_table: &str, from_field: &str, to_table: &str) -> RelationDefinition {

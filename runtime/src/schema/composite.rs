@@ -68,7 +68,7 @@ pub(super) fn layout(
         }
         if !part.pod {
             return Err(refuse(format!(
-                "part `{name}` is no plain data, and a composite is made of plain data only"
+                "part `{name}` is not plain data, and a composite is made of plain data only"
             )));
         }
     }

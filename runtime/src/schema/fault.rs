@@ -38,6 +38,17 @@ pub enum ValueFault {
         /// Bytes that fit.
         length_max: usize,
     },
+    /// A value with which the texts and bytes of a record would be more than it can hold.
+    #[error(
+        "with its {length} bytes, the strings and bytes of the record are more than {length_max} \
+         bytes together"
+    )]
+    TailTooLong {
+        /// Bytes of this value.
+        length: usize,
+        /// Bytes that all of them may have together, their lengths included.
+        length_max: usize,
+    },
     /// A pattern of bytes that is no value of the type.
     #[error("the bytes are no {type_id}: {reason}")]
     InvalidBytes {
@@ -81,7 +92,7 @@ impl ValueFault {
             Self::TypeMismatch { .. } => "type-mismatch",
             Self::NotOneOf { .. } => "invalid-value",
             Self::OutOfRange { .. } => "out-of-range",
-            Self::TooLong { .. } => "too-long",
+            Self::TooLong { .. } | Self::TailTooLong { .. } => "too-long",
             Self::InvalidBytes { .. } => "invalid-bytes",
             Self::InPart { fault, .. } => fault.code(),
             Self::MissingArgument => "missing-argument",
@@ -107,6 +118,18 @@ pub struct FieldFault {
     pub field: String,
     /// What is wrong with its value.
     pub fault: ValueFault,
+}
+
+/// Bytes that are too few, or too many, to be a record of their table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a record has {expected} bytes{}, these are {found}", if *.at_least { " or more" } else { "" })]
+pub struct RecordSizeFault {
+    /// Bytes of the fixed part.
+    pub expected: usize,
+    /// Whether a tail may follow, since there are fields of variable length.
+    pub at_least: bool,
+    /// Bytes that came.
+    pub found: usize,
 }
 
 /// Why a schema, or a change of one, is refused.
@@ -196,6 +219,18 @@ pub enum SchemaError {
         table: Name,
         /// The field's name.
         field: Name,
+    },
+    /// The fields of the table are being changed already.
+    #[error("the fields of table `{table}` are being changed: wait until that is done")]
+    ChangeUnderWay {
+        /// The table's name.
+        table: Name,
+    },
+    /// The table went while its fields were being changed.
+    #[error("table `{table}` was dropped while its fields were being changed")]
+    TableDropped {
+        /// The table's name.
+        table: Name,
     },
     /// The table, or field, is declared in the program and cannot be changed while it runs.
     #[error("table `{table}` is compiled into the program: change its struct and start again")]

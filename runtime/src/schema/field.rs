@@ -1,8 +1,8 @@
 //! A field of a table: in its definition, in its place, and as a typed handle.
 
-use std::{fmt, sync::Arc};
+use std::{borrow::Cow, cmp::Ordering, fmt, sync::Arc};
 
-use super::{Name, TypeLayout, Value};
+use super::{FieldFault, Name, RecordBuf, RecordRef, TypeLayout, Value, ValueFault};
 
 /// A field as somebody asks for it.
 #[derive(Clone, Debug, PartialEq)]
@@ -55,19 +55,85 @@ impl Field {
         &self.layout.type_id
     }
 
-    /// Its bytes in those of a record.
-    pub fn bytes<'a>(&self, record: &'a [u8]) -> &'a [u8] {
-        &record[self.offset..self.offset + self.layout.size]
+    /// Its place in the fixed part of a record.
+    pub fn bytes<'a>(&self, fixed: &'a [u8]) -> &'a [u8] {
+        &fixed[self.offset..self.offset + self.layout.size]
     }
 
-    /// Its bytes in those of a record, to write.
-    pub fn bytes_mut<'a>(&self, record: &'a mut [u8]) -> &'a mut [u8] {
-        &mut record[self.offset..self.offset + self.layout.size]
+    /// Its place in the fixed part of a record, to write.
+    pub fn bytes_mut<'a>(&self, fixed: &'a mut [u8]) -> &'a mut [u8] {
+        &mut fixed[self.offset..self.offset + self.layout.size]
     }
 
     /// Its value in a record.
-    pub fn value(&self, record: &[u8]) -> Value {
-        self.layout.serializer.read(self.bytes(record))
+    pub fn value(&self, record: RecordRef<'_>) -> Value {
+        self.layout.value_at(self.offset, record)
+    }
+
+    /// The bytes by which an index knows its value in a record: equal where the values are, whatever
+    /// else is in the records. Of text they are the text itself, so that their order is its order.
+    pub fn key_bytes<'a>(&self, record: RecordRef<'a>) -> Cow<'a, [u8]> {
+        let place = self.bytes(record.fixed);
+        match self.layout.variable() {
+            None => Cow::Borrowed(place),
+            Some(variable) => variable.key(variable.content(place, record.tail)),
+        }
+    }
+
+    /// Whether it has the same value in two records.
+    pub fn is_same(&self, left: RecordRef<'_>, right: RecordRef<'_>) -> bool {
+        let places = (self.bytes(left.fixed), self.bytes(right.fixed));
+        match self.layout.variable() {
+            None => places.0 == places.1,
+            Some(variable) => {
+                variable.content(places.0, left.tail) == variable.content(places.1, right.tail)
+            }
+        }
+    }
+
+    /// How its values in two records are ordered; none where its type has no order. Texts and
+    /// bytes are ordered by their bytes, and none comes before all values.
+    pub fn compare(&self, left: RecordRef<'_>, right: RecordRef<'_>) -> Option<Ordering> {
+        let places = (self.bytes(left.fixed), self.bytes(right.fixed));
+        match self.layout.variable() {
+            None => self.layout.serializer.compare(places.0, places.1),
+            Some(variable) => {
+                let left = variable.content(places.0, left.tail);
+                Some(left.cmp(&variable.content(places.1, right.tail)))
+            }
+        }
+    }
+
+    /// What is wrong with its value.
+    pub(super) fn fault(&self, fault: ValueFault) -> FieldFault {
+        FieldFault {
+            field: self.name.to_string(),
+            fault,
+        }
+    }
+
+    /// Writes its value into a record in which its place is zeroed. Values of variable length have
+    /// to come in the order of the fields.
+    pub(super) fn write(&self, value: &Value, record: &mut RecordBuf) -> Result<(), ValueFault> {
+        self.layout.write_at(self.offset, value, record)
+    }
+
+    /// Copies its value from a record in which it is `from`, a field of the same type, under the
+    /// conditions of [`write`](Self::write).
+    pub(super) fn copy(
+        &self,
+        from: &Self,
+        record: RecordRef<'_>,
+        to: &mut RecordBuf,
+    ) -> Result<(), ValueFault> {
+        let place = from.bytes(record.fixed);
+        match self.layout.variable() {
+            None => {
+                self.bytes_mut(to.fixed_mut()).copy_from_slice(place);
+                Ok(())
+            }
+            Some(variable) => variable.put(self.offset, variable.content(place, record.tail), to),
+        }
     }
 }
 

@@ -1,10 +1,10 @@
-//! The layout of a record: where each field stands, and how a record is checked, read and written.
+//! The layout of a record: where each field stands, and how a record is checked and read.
 
 use std::{ops::Range, sync::Arc};
 
 use super::{
-    FIELDS_MAX, Field, FieldDefinition, FieldFault, FieldMask, Name, RECORD_SIZE_MAX, SchemaError,
-    TypeRegistry, Value, ValueFault, composite::place, fault::did_you_mean,
+    FIELDS_MAX, Field, FieldDefinition, FieldFault, Name, RECORD_SIZE_MAX, RecordRef,
+    RecordSizeFault, SchemaError, TypeRegistry, Value, ValueFault, composite::place,
 };
 
 /// Size, alignment and fields of a table's records.
@@ -14,6 +14,7 @@ pub struct RecordLayout {
     record_size: usize,
     align: usize,
     padding: Vec<Range<usize>>,
+    has_tails: bool,
 }
 
 impl RecordLayout {
@@ -58,6 +59,7 @@ impl RecordLayout {
             field.offset = offset;
         }
         Ok(Self {
+            has_tails: fields.iter().any(|field| field.layout.variable().is_some()),
             fields,
             record_size: placed.size,
             align: placed.align,
@@ -70,7 +72,7 @@ impl RecordLayout {
         &self.fields
     }
 
-    /// Bytes of a record, a multiple of [`align`](Self::align).
+    /// Bytes of the fixed part of a record, a multiple of [`align`](Self::align).
     pub fn record_size(&self) -> usize {
         self.record_size
     }
@@ -113,64 +115,41 @@ impl RecordLayout {
         self.fields.iter().map(definition).collect()
     }
 
-    /// Writes a whole record into `out`, which is zeroed first; fields that `value` leaves out
-    /// take their default. Gives every fault, not only the first.
-    ///
-    /// # Panics
-    /// Where `out` has not exactly `record_size` bytes.
-    pub fn write(&self, value: &Value, out: &mut [u8]) -> Result<(), Vec<FieldFault>> {
-        assert_eq!(out.len(), self.record_size, "a whole record is written");
-        out.fill(0);
-        let mut faults = self.unknown_fields(value)?;
-        for field in &self.fields {
-            let value = value.get(field.name.as_str()).or(field.default.as_ref());
-            let written = match value {
-                Some(value) => field.layout.serializer.write(value, field.bytes_mut(out)),
-                None if field.layout.type_id.starts_with("option<") => Ok(()),
-                None => Err(ValueFault::Missing),
-            };
-            if let Err(fault) = written {
-                faults.push(FieldFault {
-                    field: field.name.to_string(),
-                    fault,
-                });
+    /// Whether records can have a tail, since there are fields of variable length.
+    pub fn has_tails(&self) -> bool {
+        self.has_tails
+    }
+
+    /// A record from the bytes of its fixed part and of its tail, which follows it. That they are
+    /// a record is for [`check`](Self::check) to say.
+    pub fn split<'a>(&self, bytes: &'a [u8]) -> Result<RecordRef<'a>, RecordSizeFault> {
+        match bytes.split_at_checked(self.record_size) {
+            Some((fixed, tail)) if self.has_tails || tail.is_empty() => {
+                Ok(RecordRef { fixed, tail })
             }
-        }
-        if faults.is_empty() {
-            Ok(())
-        } else {
-            Err(faults)
+            _ => Err(RecordSizeFault {
+                expected: self.record_size,
+                at_least: self.has_tails,
+                found: bytes.len(),
+            }),
         }
     }
 
-    /// Writes only the fields that `value` names and says which those are. On a fault the record
-    /// may be half written, so it has to be a copy.
-    pub fn patch(&self, value: &Value, record: &mut [u8]) -> Result<FieldMask, Vec<FieldFault>> {
-        let mut faults = self.unknown_fields(value)?;
-        let mut mask = FieldMask::NONE;
-        for (index, field) in self.fields.iter().enumerate() {
-            let Some(value) = value.get(field.name.as_str()) else {
-                continue;
-            };
-            let bytes = field.bytes_mut(record);
-            bytes.fill(0);
-            match field.layout.serializer.write(value, bytes) {
-                Ok(()) => mask = mask.with(index),
-                Err(fault) => faults.push(FieldFault {
-                    field: field.name.to_string(),
-                    fault,
-                }),
-            }
+    /// The bytes that the tail of a record has where its fixed part is right.
+    pub(crate) fn tail_bytes(&self, fixed: &[u8]) -> usize {
+        if !self.has_tails {
+            return 0;
         }
-        if faults.is_empty() {
-            Ok(mask)
-        } else {
-            Err(faults)
-        }
+        let of_field = |field: &Field| {
+            let variable = field.layout.variable()?;
+            Some(variable.tail_bytes(field.bytes(fixed)))
+        };
+        let of_fields = self.fields.iter().filter_map(of_field);
+        of_fields.fold(0, usize::saturating_add)
     }
 
     /// The record as an object of its fields, without its id.
-    pub fn read(&self, record: &[u8]) -> Value {
+    pub fn read(&self, record: RecordRef<'_>) -> Value {
         Value::object(
             self.fields
                 .iter()
@@ -178,20 +157,44 @@ impl RecordLayout {
         )
     }
 
-    /// Checks every field of a record that comes from outside. Gives every fault.
+    /// Checks every field of a record that comes from outside, and that its tail is theirs to the
+    /// last byte. Gives every fault.
     ///
     /// # Panics
-    /// Where `record` has not exactly `record_size` bytes.
-    pub fn check(&self, record: &[u8]) -> Result<(), Vec<FieldFault>> {
-        assert_eq!(record.len(), self.record_size, "a whole record is checked");
-        let fault = |field: &Field| {
-            let fault = field.layout.check(field.bytes(record)).err()?;
-            Some(FieldFault {
-                field: field.name.to_string(),
-                fault,
-            })
-        };
-        let faults: Vec<FieldFault> = self.fields.iter().filter_map(fault).collect();
+    /// Where the fixed part has not exactly `record_size` bytes.
+    pub fn check(&self, record: RecordRef<'_>) -> Result<(), Vec<FieldFault>> {
+        let RecordRef { fixed, tail } = record;
+        assert_eq!(fixed.len(), self.record_size, "a whole record is checked");
+        let mut faults = Vec::new();
+        let mut position = Some(0_usize);
+        for field in &self.fields {
+            let place = field.bytes(fixed);
+            let checked = match (field.layout.variable(), &mut position) {
+                (None, _) => field.layout.check(place),
+                (Some(variable), Some(at)) => {
+                    let end = at.saturating_add(variable.tail_bytes(place));
+                    let checked = variable.check(place, tail, at);
+                    // What stands behind a slot that leads astray cannot be found.
+                    position = position.filter(|at| *at == end);
+                    checked
+                }
+                (Some(_), None) => Ok(()),
+            };
+            if let Err(fault) = checked {
+                faults.push(field.fault(fault));
+            }
+        }
+        if let Some(behind) = position.and_then(|at| tail.len().checked_sub(at))
+            && behind > 0
+        {
+            faults.push(FieldFault {
+                field: String::new(),
+                fault: ValueFault::InvalidBytes {
+                    type_id: "record".to_owned(),
+                    reason: format!("{behind} bytes stand behind those of its fields"),
+                },
+            });
+        }
         if faults.is_empty() {
             Ok(())
         } else {
@@ -199,36 +202,9 @@ impl RecordLayout {
         }
     }
 
-    /// Makes every byte that carries no value 0.
-    pub fn zero_padding(&self, record: &mut [u8]) {
-        super::type_layout::zero_padding(&self.padding, record);
-    }
-
-    fn unknown_fields(&self, value: &Value) -> Result<Vec<FieldFault>, Vec<FieldFault>> {
-        let Value::Object(parts) = value else {
-            return Err(vec![FieldFault {
-                field: String::new(),
-                fault: ValueFault::TypeMismatch {
-                    expected: "an object with the record's fields".to_owned(),
-                    found: value.describe(),
-                },
-            }]);
-        };
-        let unknown = |(name, _): &(String, Value)| {
-            if self.field(name).is_some() {
-                return None;
-            }
-            let hint = match name.as_str() {
-                "id" => ": the table gives each record its id".to_owned(),
-                _ => did_you_mean(name, self.fields.iter().map(|field| field.name.as_str())),
-            };
-            let field = name.chars().take(80).collect();
-            Some(FieldFault {
-                field,
-                fault: ValueFault::Unknown { hint },
-            })
-        };
-        Ok(parts.iter().filter_map(unknown).collect())
+    /// Makes every byte of the fixed part that carries no value 0.
+    pub fn zero_padding(&self, fixed: &mut [u8]) {
+        super::type_layout::zero_padding(&self.padding, fixed);
     }
 }
 
@@ -254,18 +230,17 @@ fn resolve_field(
             layout.type_id
         )));
     }
-    if let Some(default) = &definition.default {
-        layout
-            .serializer
-            .write(default, &mut vec![0; layout.size])
-            .map_err(|fault| refuse(format!("its default does not fit: {fault}")))?;
-    }
+    let default = definition.default.as_ref();
+    let default = default
+        .map(|default| layout.normalize(default))
+        .transpose()
+        .map_err(|fault| refuse(format!("its default does not fit: {fault}")))?;
     Ok(Field {
         name: definition.name.clone(),
         offset: 0,
         layout: Arc::clone(&layout),
         unique: definition.unique,
-        default: definition.default.clone(),
+        default,
         documentation: definition.documentation.clone(),
     })
 }
@@ -304,8 +279,7 @@ mod tests {
             ("airport", 5_u64.into()),
             ("level", (-2_i16).into()),
         ]);
-        let mut record = vec![0xAA; 32];
-        gate.write(&value, &mut record).unwrap();
+        let record = gate.write(&value).unwrap().into_bytes();
         #[rustfmt::skip]
         let expected = [
             1, 0, 0, 0,                 // open, then padding up to 4
@@ -317,7 +291,7 @@ mod tests {
             0, 0, 0, 0, 0, 0,           // padding up to a multiple of 8
         ];
         assert_eq!(record, expected);
-        assert_eq!(gate.read(&record), value);
+        assert_eq!(gate.read(RecordRef::without_tail(&record)), value);
     }
 
     #[test]
@@ -328,7 +302,7 @@ mod tests {
             ("nubmer", 1.into()),
             ("level", 40_000.into()),
         ]);
-        let faults = gate.write(&value, &mut [0; 4]).unwrap_err();
+        let faults = gate.write(&value).unwrap_err();
         let told: Vec<String> = faults.iter().map(ToString::to_string).collect();
         assert_eq!(
             told,
@@ -353,7 +327,7 @@ mod tests {
         record[2] = 1;
         record[4] = 0xFF;
         let codes: Vec<_> = gate
-            .check(&record)
+            .check(RecordRef::without_tail(&record))
             .unwrap_err()
             .iter()
             .map(|f| (f.field.clone(), f.fault.code()))
@@ -368,11 +342,10 @@ mod tests {
     #[test]
     fn a_patch_changes_only_the_fields_that_it_names() {
         let gate = layout(&[("open", "bool"), ("number", "u8")]);
-        let mut record = [1, 9];
-        let mask = gate
-            .patch(&Value::object([("number", 3)]), &mut record)
-            .unwrap();
-        assert_eq!(record, [1, 3]);
+        let patch = Value::object([("number", 3)]);
+        let record = RecordRef::without_tail(&[1, 9]);
+        let (patched, mask) = gate.patch(&patch, record).unwrap();
+        assert_eq!(patched.into_bytes(), [1, 3]);
         assert!(mask.contains(1) && !mask.contains(0));
     }
 }

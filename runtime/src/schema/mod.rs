@@ -11,6 +11,7 @@
 
 mod builtin;
 mod catalog;
+mod compose;
 mod composite;
 mod enumeration;
 mod fault;
@@ -18,25 +19,33 @@ mod field;
 mod field_type;
 mod id;
 mod layout;
+mod layout_change;
 mod name;
 mod record;
+mod record_bytes;
 mod registry;
 mod relation;
+mod slot;
 mod table_schema;
+#[cfg(test)]
+mod tail_tests;
 mod text;
 mod timestamp;
 mod type_layout;
 mod value;
+mod variable;
 
 pub use catalog::{Catalog, TableRelations};
 pub(crate) use fault::did_you_mean;
-pub use fault::{FieldFault, SchemaError, ValueFault};
+pub use fault::{FieldFault, RecordSizeFault, SchemaError, ValueFault};
 pub use field::{Field, FieldDefinition, FieldHandle, FieldMask};
 pub use field_type::FieldType;
 pub use id::{Id, RecordId, TableId};
 pub use layout::RecordLayout;
+pub(crate) use layout_change::{FieldsChange, LayoutChange};
 pub use name::Name;
 pub use record::Record;
+pub use record_bytes::{RecordBuf, RecordRef};
 pub use registry::{TypeDefinition, TypeRegistry};
 pub use relation::{OnDelete, Relation, RelationDefinition};
 pub use table_schema::{TableDefinition, TableSchema};
@@ -44,9 +53,14 @@ pub use text::Text;
 pub use timestamp::Timestamp;
 pub use type_layout::{CompositePart, EnumVariant, TypeLayout, TypeSerializer, TypeShape};
 pub use value::Value;
+pub(crate) use variable::Variable;
+pub use variable::VariableKind;
 
-/// The largest record that a table can hold, in bytes.
+/// The largest fixed part of a record that a table can hold, in bytes.
 pub(crate) const RECORD_SIZE_MAX: usize = 64 * 1024;
+/// The most bytes of a record beyond that: its texts and bytes that do not fit into their fields,
+/// with the length of each.
+pub(crate) const TAIL_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// The largest alignment that a type can ask for, in bytes.
 pub(crate) const ALIGN_MAX: usize = 64;
 /// The most fields that a table can have.

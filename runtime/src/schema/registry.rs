@@ -62,7 +62,7 @@ impl Default for TypeRegistry {
 }
 
 /// Names that mean something in a type id and so cannot name a type.
-const RESERVED: [&str; 5] = ["text", "id", "option", "string", "bytes"];
+const RESERVED: [&str; 3] = ["text", "id", "option"];
 
 /// How deep type ids may nest, so that no id can exhaust the stack.
 const DEPTH_MAX: usize = 16;
@@ -129,7 +129,7 @@ impl TypeRegistry {
     }
 
     /// The type with this id, which may have parameters: `text<16>`, `[f32; 3]`, `option<u8>`,
-    /// `id<airport>`.
+    /// `id<airport>`, `option<string>`.
     pub fn resolve(&self, type_id: &str) -> Result<Arc<TypeLayout>, SchemaError> {
         let layout = self.resolve_nested(type_id.trim(), DEPTH_MAX)?;
         check_layout(&layout)?;
@@ -212,10 +212,7 @@ impl TypeRegistry {
         }
         let known = self.named.keys().map(String::as_str);
         Err(unknown(match type_id {
-            "string" | "bytes" => {
-                ": this version has no types of variable length, use text<N>".to_owned()
-            }
-            "text" => ": say how many bytes it may have, like text<16>".to_owned(),
+            "text" => ": say how many bytes it may have, like text<16>, or take string".to_owned(),
             _ => did_you_mean(type_id, known),
         }))
     }
@@ -240,8 +237,10 @@ fn check_layout(layout: &TypeLayout) -> Result<(), SchemaError> {
         format!("it has {size} bytes, a type has 1 to {RECORD_SIZE_MAX}")
     } else if !size.is_multiple_of(align) {
         format!("its size, {size}, is no multiple of its alignment, {align}")
-    } else if !pod {
-        "it is no plain data".to_owned()
+    } else if !pod && layout.variable().is_none() {
+        "it is not plain data: a string or bytes is a field by itself, or in an option, and no part \
+         of another type"
+            .to_owned()
     } else {
         return Ok(());
     };

@@ -11,8 +11,23 @@ pub struct TableDefinition {
     pub fields: Vec<FieldDefinition>,
     /// Relations of its fields to other tables, made with it.
     pub relations: Vec<RelationDefinition>,
+    /// Bytes that it may use; none where the database says.
+    pub memory_limit_bytes: Option<u64>,
     /// What it holds, in words.
     pub documentation: String,
+}
+
+impl TableDefinition {
+    /// A table of these fields, without relations and without a limit of its own.
+    pub fn new(name: Name, fields: Vec<FieldDefinition>) -> Self {
+        Self {
+            name,
+            fields,
+            relations: Vec::new(),
+            memory_limit_bytes: None,
+            documentation: String::new(),
+        }
+    }
 }
 
 /// A table of the catalog.
@@ -30,6 +45,8 @@ pub struct TableSchema {
     pub schema_version: u32,
     /// Whether a struct of the program declares it.
     pub compiled: bool,
+    /// Bytes that it may use; none where the database says.
+    pub memory_limit_bytes: Option<u64>,
     /// What it holds, in words.
     pub documentation: String,
 }

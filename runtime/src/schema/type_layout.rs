@@ -2,11 +2,12 @@
 
 use std::{cmp::Ordering, fmt, ops::Range, sync::Arc};
 
-use super::{Value, ValueFault};
+use super::{RecordBuf, RecordRef, Value, ValueFault, VariableKind, variable::Variable};
 
 /// Turns values of one type into the bytes of a record and back.
 ///
-/// A custom type brings its own. `bytes` and `out` always have exactly the type's size; `out` is
+/// A custom type brings its own. That of a type of variable length knows the slot alone, and so the
+/// values of up to twelve bytes; a [`RecordLayout`](super::RecordLayout) knows the others too. `bytes` and `out` always have exactly the type's size; `out` is
 /// zeroed when it comes, and stays so where nothing is written.
 pub trait TypeSerializer: Send + Sync + 'static {
     /// Writes `value` into `out`, or says what is wrong with it.
@@ -56,6 +57,11 @@ pub enum TypeShape {
         /// The parts in the order of their offsets.
         parts: Vec<CompositePart>,
     },
+    /// Text or bytes of any length, of which a slot stands in the record.
+    Variable {
+        /// Which of them.
+        kind: VariableKind,
+    },
 }
 
 /// One variant of an enum.
@@ -87,7 +93,7 @@ pub struct TypeLayout {
     pub size: usize,
     /// Every offset of it is a multiple of this.
     pub align: usize,
-    /// Whether it is plain data: all of it in the record itself, nothing behind a pointer.
+    /// Whether it is plain data: all of it in its place in the record, nothing in the tail.
     pub pod: bool,
     /// Whether its values have an order.
     pub ordered: bool,
@@ -103,6 +109,47 @@ impl TypeLayout {
     /// Checks one value's bytes.
     pub(crate) fn check(&self, bytes: &[u8]) -> Result<(), ValueFault> {
         self.serializer.check(bytes)
+    }
+
+    /// What there is to know of it beyond its place, where its length is variable.
+    pub(crate) fn variable(&self) -> Option<Variable> {
+        Variable::of(self)
+    }
+
+    /// The value as a field of this type would give it back, or what is wrong with it.
+    pub(crate) fn normalize(&self, value: &Value) -> Result<Value, ValueFault> {
+        let mut record = RecordBuf::zeroed(self.size);
+        self.write_at(0, value, &mut record)?;
+        Ok(self.value_at(0, record.as_ref()))
+    }
+
+    /// Writes a value into its place at `offset` of a record, which is zeroed. Values of variable
+    /// length have to come in the order of their fields.
+    pub(super) fn write_at(
+        &self,
+        offset: usize,
+        value: &Value,
+        record: &mut RecordBuf,
+    ) -> Result<(), ValueFault> {
+        match self.variable() {
+            None => {
+                let place = &mut record.fixed_mut()[offset..offset + self.size];
+                self.serializer.write(value, place)
+            }
+            Some(variable) => {
+                let content = variable.content_of(value)?;
+                variable.put(offset, content.as_deref(), record)
+            }
+        }
+    }
+
+    /// The value in its place at `offset` of a record.
+    pub(super) fn value_at(&self, offset: usize, record: RecordRef<'_>) -> Value {
+        let place = &record.fixed[offset..offset + self.size];
+        match self.variable() {
+            None => self.serializer.read(place),
+            Some(variable) => variable.value(variable.content(place, record.tail)),
+        }
     }
 
     /// The same place and the same meaning of every byte.

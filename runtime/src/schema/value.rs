@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use base64::{display::Base64Display, engine::general_purpose::STANDARD};
 use serde::{
     Deserialize, Deserializer, Serialize, Serializer,
     de::{self, MapAccess, SeqAccess, Visitor},
@@ -34,6 +35,8 @@ pub enum Value {
     Timestamp(Timestamp),
     /// A UUID: a JSON string in the usual form with hyphens.
     Uuid(Uuid),
+    /// Bytes: a JSON string in base64, with the alphabet of RFC 4648, section 4, and padding.
+    Bytes(Vec<u8>),
     /// Several values: a JSON array.
     List(Vec<Value>),
     /// Named values in order: a JSON object. Names are distinct.
@@ -73,9 +76,11 @@ impl Value {
             Self::U128(value) => value.to_string(),
             Self::F32(value) => format!("{value:?}"),
             Self::F64(value) => format!("{value:?}"),
-            Self::Text(value) => format!("{value:?}"),
+            // A text may be long, and no more of it is needed than is shown.
+            Self::Text(value) => format!("{:?}", value.chars().take(65).collect::<String>()),
             Self::Timestamp(value) => value.to_string(),
             Self::Uuid(value) => value.to_string(),
+            Self::Bytes(bytes) => return format!("{} bytes", bytes.len()),
             Self::List(values) => return format!("a list of {}", values.len()),
             Self::Object(_) => return "an object".to_owned(),
         };
@@ -147,6 +152,7 @@ impl Serialize for Value {
             Self::Text(value) => serializer.serialize_str(value),
             Self::Timestamp(value) => value.serialize(serializer),
             Self::Uuid(value) => serializer.collect_str(value),
+            Self::Bytes(bytes) => serializer.collect_str(&Base64Display::new(bytes, &STANDARD)),
             Self::List(values) => {
                 let mut list = serializer.serialize_seq(Some(values.len()))?;
                 for value in values {

@@ -7,7 +7,7 @@ use axum::{
 use serde::{Serialize, Serializer, ser::SerializeMap};
 
 use super::problem::{Fault, Problem, push_step};
-use crate::schema::{RecordId, TableSchema, Value, did_you_mean};
+use crate::schema::{RecordId, RecordRef, TableSchema, Value, did_you_mean};
 
 /// The media type of all JSON answers but problems.
 pub(super) const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -25,20 +25,25 @@ pub(super) fn parse(body: &[u8]) -> Result<Value, Problem> {
 
 /// An answer with a JSON body.
 pub(super) fn respond(status: StatusCode, body: &impl Serialize) -> Response {
-    match serde_json::to_vec(body) {
+    match write(body) {
         Ok(body) => (status, [(header::CONTENT_TYPE, JSON)], body).into_response(),
-        Err(error) => {
-            tracing::error!(%error, "an answer could not be written as JSON");
-            Problem::of_status(StatusCode::INTERNAL_SERVER_ERROR).into_response()
-        }
+        Err(problem) => problem.into_response(),
     }
+}
+
+/// The JSON of an answer.
+pub(super) fn write(body: &impl Serialize) -> Result<Vec<u8>, Problem> {
+    serde_json::to_vec(body).map_err(|error| {
+        tracing::error!(%error, "an answer could not be written as JSON");
+        Problem::of_status(StatusCode::INTERNAL_SERVER_ERROR)
+    })
 }
 
 /// A record as JSON carries it: its id, then its fields.
 pub(super) struct RecordJson<'a> {
     pub(super) id: RecordId,
     pub(super) schema: &'a TableSchema,
-    pub(super) bytes: &'a [u8],
+    pub(super) record: RecordRef<'a>,
 }
 
 impl Serialize for RecordJson<'_> {
@@ -47,7 +52,7 @@ impl Serialize for RecordJson<'_> {
         let mut object = serializer.serialize_map(Some(fields.len() + 1))?;
         object.serialize_entry("id", &self.id)?;
         for field in fields {
-            object.serialize_entry(field.name.as_str(), &field.value(self.bytes))?;
+            object.serialize_entry(field.name.as_str(), &field.value(self.record))?;
         }
         object.end()
     }
@@ -129,6 +134,26 @@ impl<'v, 'f> Members<'v, 'f> {
                 false
             }
         }
+    }
+
+    /// A member that is a whole number from 0 on, or null; none where it is not there.
+    pub(super) fn count_or_null(&mut self, name: &str) -> Option<Option<u64>> {
+        let found = self.value(name)?;
+        match found {
+            Value::Null => return Some(None),
+            Value::Integer(number) => {
+                if let Ok(count) = u64::try_from(*number) {
+                    return Some(Some(count));
+                }
+            }
+            _ => {}
+        }
+        let detail = format!(
+            "expected a number of bytes or null, found {}",
+            found.describe()
+        );
+        self.fault(name, "type-mismatch", detail);
+        None
     }
 
     /// Notes what is wrong with a member.

@@ -170,6 +170,11 @@ impl Collector for RuntimeMetrics {
                 "Flushes that failed",
                 reading.flush_failures,
             ),
+            (
+                "tickbase_schema_change_records",
+                "Records that changes of fields copied beside the ticks",
+                reading.schema_change_records,
+            ),
         ];
         for (name, help, value) in counters {
             let counter = ConstCounter::new(value);
@@ -185,6 +190,11 @@ impl Collector for RuntimeMetrics {
                 "tickbase_live_snapshots",
                 "Snapshots that somebody holds",
                 reading.live_snapshots,
+            ),
+            (
+                "tickbase_schema_changes",
+                "Changes of fields that are under way",
+                reading.schema_changes,
             ),
         ];
         for (name, help, value) in gauges {

@@ -5,7 +5,7 @@ use std::hash::{BuildHasher, Hash, Hasher};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 
 use super::problem::Problem;
-use crate::schema::TableSchema;
+use crate::schema::{RecordRef, TableSchema};
 
 /// The two forms of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,10 +45,11 @@ impl Form {
 
     /// The strong entity tag of a record in this form. Two forms are two entities, so each has
     /// its own suffix; the same bytes under another layout are another JSON.
-    pub(super) fn entity_tag(self, schema: &TableSchema, bytes: &[u8]) -> HeaderValue {
+    pub(super) fn entity_tag(self, schema: &TableSchema, record: RecordRef<'_>) -> HeaderValue {
         let mut hasher = foldhash::quality::FixedState::default().build_hasher();
         (schema.id, schema.schema_version).hash(&mut hasher);
-        hasher.write(bytes);
+        hasher.write(record.fixed);
+        hasher.write(record.tail);
         let suffix = match self {
             Self::Raw => 'b',
             Self::Json => 'j',

@@ -122,17 +122,12 @@ impl Payload {
             }));
         }
         let snapshot = rest.snapshot();
-        let expected = require_table(&snapshot, table)?.schema().record_size();
-        let found = self.bytes.len();
-        if found != expected {
-            let table = table.clone();
-            return Err(TransactionError::WrongRecordSize {
-                table,
-                expected,
-                found,
-            }
-            .into());
-        }
+        let schema = require_table(&snapshot, table)?.schema();
+        let split = schema.layout.split(&self.bytes);
+        split.map_err(|fault| TransactionError::WrongRecordSize {
+            table: table.clone(),
+            fault,
+        })?;
         Ok(RecordInput::Bytes(self.bytes.to_vec()))
     }
 }

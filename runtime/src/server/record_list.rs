@@ -103,11 +103,11 @@ fn write_page(
     let mut body = vec![b'['];
     let mut last = page.after;
     let mut records = view.records_after(page.after);
-    for (id, bytes) in records.by_ref().take(page.limit) {
+    for (id, record) in records.by_ref().take(page.limit) {
         if body.len() > 1 {
             body.push(b',');
         }
-        serde_json::to_writer(&mut body, &RecordJson { id, schema, bytes }).map_err(|error| {
+        serde_json::to_writer(&mut body, &RecordJson { id, schema, record }).map_err(|error| {
             tracing::error!(%error, "a record could not be written as JSON");
             Problem::of_status(StatusCode::INTERNAL_SERVER_ERROR)
         })?;

@@ -8,9 +8,9 @@ use axum::{
 use serde::Serialize;
 
 use super::{
-    json::{self, RecordJson},
+    json::{self, JSON, RecordJson},
     negotiation::{Form, PREFERENCE_APPLIED, is_known, refuse_conditions, wants_representation},
-    payload::{MediaType, Payload, without_id},
+    payload::{MediaType, Payload, busy, without_id},
     problem::Problem,
     rest::{Rest, Written, require_table, table_name},
 };
@@ -58,7 +58,7 @@ pub(super) async fn get(
     let (table, id) = (table_name(&table)?, record_id(&id)?);
     let form = Form::wanted(&headers)?;
     Ok(rest.read(|snapshot| {
-        let response = record_response(snapshot, &table, id, form)?;
+        let response = record_response(&rest, snapshot, &table, id, form)?;
         let entity_tag = &response.headers()[header::ETAG];
         if !is_known(&headers, entity_tag) {
             return Ok(response);
@@ -128,7 +128,9 @@ fn record_id(id: &str) -> Result<RecordId, Problem> {
     })
 }
 
+/// The record in this form; records with long texts count as large answers.
 fn record_response(
+    rest: &Rest,
     snapshot: &Snapshot,
     table: &Name,
     id: RecordId,
@@ -136,16 +138,18 @@ fn record_response(
 ) -> Result<Response, Problem> {
     let view = require_table(snapshot, table)?;
     let schema = view.schema();
-    let Some(bytes) = view.read_record(id) else {
+    let Some(record) = view.record(id) else {
         let table = table.clone();
         return Err(TransactionError::RecordNotFound { table, id }.into());
     };
-    let mut response = match form {
-        Form::Raw => ([(header::CONTENT_TYPE, RAW)], bytes.to_vec()).into_response(),
-        Form::Json => json::respond(StatusCode::OK, &RecordJson { id, schema, bytes }),
+    let (media_type, body) = match form {
+        Form::Raw => (RAW, record.to_bytes().into_owned()),
+        Form::Json => (JSON, json::write(&RecordJson { id, schema, record })?),
     };
+    let body = rest.budget().hold(body).ok_or_else(busy)?;
+    let mut response = ([(header::CONTENT_TYPE, media_type)], body).into_response();
     let headers = response.headers_mut();
-    headers.insert(header::ETAG, form.entity_tag(schema, bytes));
+    headers.insert(header::ETAG, form.entity_tag(schema, record));
     headers.insert(header::VARY, ACCEPT);
     Ok(response)
 }
@@ -159,7 +163,7 @@ fn changed(
     representation: bool,
 ) -> Response {
     let snapshot = representation.then(|| rest.snapshot());
-    let response = snapshot.map(|snapshot| record_response(&snapshot, table, id, Form::Json));
+    let response = snapshot.map(|snapshot| record_response(rest, &snapshot, table, id, Form::Json));
     match response {
         Some(Ok(response)) => {
             let applied = HeaderValue::from_static("return=representation");

@@ -53,6 +53,8 @@ impl From<SchemaError> for Problem {
             E::TableExists { .. } => (StatusCode::CONFLICT, "table-exists"),
             E::FieldExists { .. } => (StatusCode::CONFLICT, "field-exists"),
             E::RelationExists { .. } => (StatusCode::CONFLICT, "relation-exists"),
+            E::ChangeUnderWay { .. } => (StatusCode::CONFLICT, "schema-change-under-way"),
+            E::TableDropped { .. } => (StatusCode::CONFLICT, "table-dropped"),
             E::TypeExists { .. } => (StatusCode::CONFLICT, "type-exists"),
             // A field is named together with its table: `gate.airport`.
             E::Referenced { dropped, .. } if dropped.contains('.') => {
@@ -156,6 +158,9 @@ impl From<StorageError> for Problem {
         let (status, code) = match &error {
             StorageError::MemoryLimit { .. } | StorageError::OutOfMemory { .. } => {
                 (StatusCode::INSUFFICIENT_STORAGE, "storage-full")
+            }
+            StorageError::TableMemoryLimit { .. } => {
+                (StatusCode::INSUFFICIENT_STORAGE, "table-full")
             }
             StorageError::IdOutOfRange { .. } => {
                 (StatusCode::INSUFFICIENT_STORAGE, "ids-exhausted")

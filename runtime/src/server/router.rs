@@ -31,7 +31,10 @@ pub(super) fn router(rest: Rest) -> Router {
         .route("/tables", get(tables::list))
         .route(
             "/tables/{table}",
-            get(tables::get).post(tables::create).delete(tables::drop),
+            get(tables::get)
+                .post(tables::create)
+                .patch(tables::patch)
+                .delete(tables::drop),
         )
         .route(
             "/tables/{table}/fields",
@@ -103,8 +106,8 @@ const ROUTES: [(&str, &str, &str); 16] = [
     ("/tables", "GET", "all tables"),
     (
         "/tables/{table}",
-        "GET, POST, DELETE",
-        "one table: its layout; make it; drop it",
+        "GET, POST, PATCH, DELETE",
+        "one table: its layout; make it; change its memory limit; drop it",
     ),
     (
         "/tables/{table}/fields",

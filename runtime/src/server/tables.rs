@@ -39,6 +39,9 @@ struct TableJson<'a> {
     align: usize,
     records: u64,
     memory_bytes: u64,
+    memory_limit_bytes: Option<u64>,
+    /// Whether records may have more bytes than `record_size`.
+    has_tails: bool,
     compiled: bool,
     schema_version: u32,
     documentation: &'a str,
@@ -54,6 +57,8 @@ impl<'a> From<&TableView<'a>> for TableJson<'a> {
             align: schema.layout.align(),
             records: table.len(),
             memory_bytes: table.memory_bytes(),
+            memory_limit_bytes: table.memory_limit_bytes(),
+            has_tails: schema.layout.has_tails(),
             compiled: schema.compiled,
             schema_version: schema.schema_version,
             documentation: &schema.documentation,
@@ -120,6 +125,39 @@ pub(super) async fn create(
     }
 }
 
+/// `PATCH /tables/{table}`
+pub(super) async fn patch(
+    State(rest): State<Rest>,
+    Path(table): Path<String>,
+    request: Request,
+) -> Result<Response, Problem> {
+    refuse_conditions(request.headers())?;
+    let name = table_name(&table)?;
+    let taken = [MediaType::MergePatch, MediaType::Json];
+    let payload = Payload::read(&rest, request, &taken).await?;
+    let value = payload.value()?;
+    let mut faults = Vec::new();
+    let mut members = Members::of(&value, "", &["memory_limit_bytes"], &mut faults);
+    let limit = members.count_or_null("memory_limit_bytes");
+    if !faults.is_empty() {
+        return Err(invalid_schema(faults));
+    }
+    let Some(memory_limit_bytes) = limit else {
+        // A patch that names nothing changes nothing.
+        return Ok(rest.read(|snapshot| {
+            require_table(snapshot, &name)?;
+            Ok(StatusCode::NO_CONTENT.into_response())
+        }));
+    };
+    let table = name.to_string();
+    let change = Change::LimitTable {
+        table,
+        memory_limit_bytes,
+    };
+    let written = rest.write(change).await?;
+    Ok(written.respond(StatusCode::NO_CONTENT))
+}
+
 /// `DELETE /tables/{table}`
 pub(super) async fn drop(
     State(rest): State<Rest>,
@@ -151,7 +189,9 @@ fn table_response(
 fn definition(rest: &Rest, name: Name, payload: &Payload) -> Result<TableDefinition, Problem> {
     let value = payload.value()?;
     let mut faults = Vec::new();
-    let mut members = Members::of(&value, "", &["fields", "documentation"], &mut faults);
+    let known = ["fields", "memory_limit_bytes", "documentation"];
+    let mut members = Members::of(&value, "", &known, &mut faults);
+    let memory_limit_bytes = members.count_or_null("memory_limit_bytes").flatten();
     let documentation = members.text("documentation").unwrap_or_default().to_owned();
     let fields = members.value("fields");
     if fields.is_none() {
@@ -168,21 +208,26 @@ fn definition(rest: &Rest, name: Name, payload: &Payload) -> Result<TableDefinit
         return Err(invalid_schema(faults));
     }
     Ok(TableDefinition {
-        name,
-        fields: fields.unwrap_or_default(),
-        relations: Vec::new(),
+        memory_limit_bytes,
         documentation,
+        ..TableDefinition::new(name, fields.unwrap_or_default())
     })
 }
 
 fn is_same(snapshot: &Snapshot, definition: &TableDefinition) -> bool {
     let catalog = snapshot.catalog();
     let layout = RecordLayout::compute(&definition.name, &definition.fields, catalog.types());
+    // As JSON, in which a default that is no number is the same as another.
+    let told = |layout: &RecordLayout| {
+        let fields: Vec<FieldJson<'_>> = layout.fields().iter().map(FieldJson::from).collect();
+        serde_json::to_value(fields).ok()
+    };
     catalog
         .table(definition.name.as_str())
         .is_some_and(|table| {
             !table.compiled
+                && table.memory_limit_bytes == definition.memory_limit_bytes
                 && table.documentation == definition.documentation
-                && layout.is_ok_and(|layout| layout == table.layout)
+                && layout.is_ok_and(|layout| told(&layout) == told(&table.layout))
         })
 }

@@ -30,6 +30,7 @@ enum ShapeJson<'a> {
     Optional { inner: &'a str },
     Enum { variants: Vec<VariantJson<'a>> },
     Composite { parts: Vec<PartJson<'a>> },
+    Variable,
 }
 
 #[derive(Serialize)]
@@ -94,6 +95,8 @@ impl<'a> From<&'a TypeShape> for ShapeJson<'a> {
                     })
                     .collect(),
             },
+            // Which of them it is, the id says.
+            TypeShape::Variable { .. } => Self::Variable,
         }
     }
 }

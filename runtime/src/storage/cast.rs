@@ -7,7 +7,9 @@
 
 #![expect(unsafe_code, reason = "a record is read by a cast")]
 
-use crate::schema::{FieldFault, FieldType, Record, RecordLayout, TypeLayout, Value, ValueFault};
+use crate::schema::{
+    FieldFault, FieldType, Record, RecordLayout, RecordRef, TypeLayout, Value, ValueFault,
+};
 
 /// The record as its struct.
 ///
@@ -174,20 +176,14 @@ pub trait RecordCodec: Record {
 
     /// The record from bytes that come from outside. Every field is checked.
     fn from_bytes(bytes: &[u8]) -> Result<Self, Vec<FieldFault>> {
-        if bytes.len() != size_of::<Self>() {
-            let reason = format!(
-                "a record has {} bytes, these are {}",
-                size_of::<Self>(),
-                bytes.len()
-            );
-            let type_id = Self::NAME.to_owned();
+        let record = Self::layout().split(bytes).map_err(|fault| {
+            let (type_id, reason) = (Self::NAME.to_owned(), fault.to_string());
             let fault = ValueFault::InvalidBytes { type_id, reason };
-            return Err(vec![FieldFault {
-                field: String::new(),
-                fault,
-            }]);
-        }
-        Self::layout().check(bytes)?;
+            let field = String::new();
+            vec![FieldFault { field, fault }]
+        })?;
+        assert_eq!(bytes.len(), size_of::<Self>(), "a struct has no tail");
+        Self::layout().check(record)?;
         // SAFETY: there are as many bytes as `Self` has, and each field passed its check, which
         // `Record` promises to make them a valid `Self`.
         Ok(unsafe { bytes.as_ptr().cast::<Self>().read_unaligned() })
@@ -195,14 +191,12 @@ pub trait RecordCodec: Record {
 
     /// The record as an object of its fields.
     fn to_value(&self) -> Value {
-        Self::layout().read(&self.to_bytes())
+        Self::layout().read(RecordRef::without_tail(&self.to_bytes()))
     }
 
     /// The record from an object of its fields. Gives every fault at once.
     fn from_value(value: &Value) -> Result<Self, Vec<FieldFault>> {
-        let mut bytes = vec![0; size_of::<Self>()];
-        Self::layout().write(value, &mut bytes)?;
-        Self::from_bytes(&bytes)
+        Self::from_bytes(&Self::layout().write(value)?.into_bytes())
     }
 
     /// The record as JSON, fields by name.

@@ -21,8 +21,8 @@ use loom::{sync::Mutex, thread};
 use super::{
     Draft, Snapshot, StagedTree, Store,
     memory::Block,
-    store::tests::{check_blocks, commit, empty_store, id, set, values, write},
     sync::{Access, without_fences},
+    testing::{check_blocks, commit, empty_store, id, set, values, write},
 };
 
 /// Two records that lie in two pages.

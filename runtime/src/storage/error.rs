@@ -1,6 +1,6 @@
 //! Why storage refuses a change.
 
-use crate::schema::RecordId;
+use crate::schema::{Name, RecordId};
 
 /// Why storage refuses a change. What was readable stays so.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -12,6 +12,19 @@ pub enum StorageError {
          memory limit"
     )]
     MemoryLimit {
+        /// Bytes in use.
+        used_bytes: u64,
+        /// Bytes allowed.
+        limit_bytes: u64,
+    },
+    /// The table may not use more memory.
+    #[error(
+        "table `{table}` uses {used_bytes} of {limit_bytes} bytes: delete records and compact it, \
+         or raise its memory limit"
+    )]
+    TableMemoryLimit {
+        /// The table's name.
+        table: Name,
         /// Bytes in use.
         used_bytes: u64,
         /// Bytes allowed.
@@ -35,4 +48,14 @@ pub enum StorageError {
         /// The id.
         id: RecordId,
     },
+}
+
+impl StorageError {
+    /// Whether a limit of memory stands in the way.
+    pub(super) fn is_limit(&self) -> bool {
+        matches!(
+            self,
+            Self::MemoryLimit { .. } | Self::TableMemoryLimit { .. }
+        )
+    }
 }

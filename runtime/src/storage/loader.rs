@@ -2,16 +2,16 @@
 
 #![expect(unsafe_code, reason = "a staged tree is made of an empty one")]
 
-use std::{fmt, ops::Range, sync::Arc};
+use std::{fmt, sync::Arc};
 
 use super::{
-    StagedTree, StorageError,
-    memory::MemoryAccount,
-    table::{IdSequence, TableShared, TableVersion},
+    MemoryAccount, StagedTree, StorageError,
+    memory::Block,
+    table::{IdSequence, TableShared},
     table_memory::TableMemory,
     tree::{Geometry, Leaf, Page, Tree},
 };
-use crate::schema::{RecordId, TableSchema};
+use crate::schema::{RecordId, RecordRef, TableSchema};
 
 /// Takes the records of one table in order of their ids.
 pub(crate) struct TableLoader {
@@ -30,8 +30,7 @@ struct LoadedPage {
     first: u64,
     live: u64,
     fixed_parts: Vec<u8>,
-    tails: Vec<(RecordId, Range<usize>)>,
-    tail_bytes: Vec<u8>,
+    tails: Vec<(RecordId, Block)>,
 }
 
 /// A table whose records are loaded and that is part of no snapshot yet.
@@ -45,10 +44,19 @@ pub(crate) struct LoadedTable {
 }
 
 impl TableLoader {
-    /// A loader whose memory counts in this account.
+    /// A loader whose memory counts in this account, and that the table's limit stops.
     pub(crate) fn with_account(schema: Arc<TableSchema>, account: &Arc<MemoryAccount>) -> Self {
+        let loader = Self::beyond_limit(schema, account);
+        loader.memory.enforce_limit_of(&loader.schema);
+        loader
+    }
+
+    /// A loader that the table's limit does not stop: for records that are there already, and must
+    /// stay so.
+    pub(crate) fn beyond_limit(schema: Arc<TableSchema>, account: &Arc<MemoryAccount>) -> Self {
         let geometry = Geometry::of(&schema);
-        let memory = Arc::new(TableMemory::new(geometry, account));
+        let account = MemoryAccount::of_table(account, &schema);
+        let memory = Arc::new(TableMemory::new(geometry, &account));
         // SAFETY: the tree is empty.
         let staged = unsafe { StagedTree::new(Tree::empty(geometry), Arc::clone(&memory), 0) };
         Self {
@@ -67,18 +75,15 @@ impl TableLoader {
         Self { pack: true, ..self }
     }
 
-    /// Adds a record without a tail. Its bytes were checked against the layout, and ids only go up.
-    pub(crate) fn push(&mut self, id: RecordId, record: &[u8]) -> Result<(), StorageError> {
-        self.push_with_tail(id, record, &[])
+    /// Refuses to begin with so many records where a limit would stop them: nobody else should go
+    /// short of memory for what cannot come to its end.
+    pub(crate) fn foresee(&self, records: u64) -> Result<(), StorageError> {
+        let bytes = self.schema.record_size() as u64;
+        self.memory.foresee(records.saturating_mul(bytes))
     }
 
-    /// Adds a record: its fixed part and its tail.
-    pub(crate) fn push_with_tail(
-        &mut self,
-        id: RecordId,
-        fixed: &[u8],
-        tail: &[u8],
-    ) -> Result<(), StorageError> {
+    /// Adds a record. Its bytes were checked against the layout, and ids only go up.
+    pub(crate) fn push(&mut self, id: RecordId, record: RecordRef<'_>) -> Result<(), StorageError> {
         if id.get() <= self.last_id {
             return Err(StorageError::IdTaken { id });
         }
@@ -90,15 +95,32 @@ impl TableLoader {
             self.page.first = first;
         }
         self.page.live |= 1 << bit;
+        let RecordRef { fixed, tail } = record;
         self.page.fixed_parts.extend_from_slice(fixed);
-        if !tail.is_empty() {
-            let start = self.page.tail_bytes.len();
-            self.page.tail_bytes.extend_from_slice(tail);
-            let end = self.page.tail_bytes.len();
-            self.page.tails.push((id, start..end));
-        }
+        let tail = self.staged.spare_tail(tail)?;
+        self.page.tails.extend(tail.map(|tail| (id, tail)));
         self.records += 1;
         self.last_id = id.get();
+        Ok(())
+    }
+
+    /// Puts a record in the place of the one of this id, where there is one, else adds it. Its bytes
+    /// were checked against the layout.
+    pub(crate) fn put(&mut self, id: RecordId, record: RecordRef<'_>) -> Result<(), StorageError> {
+        self.end_page()?;
+        if self.staged.replace_record(id, record)? {
+            return Ok(());
+        }
+        self.staged.insert_record(id, record)?;
+        self.records += 1;
+        self.last_id = self.last_id.max(id.get());
+        Ok(())
+    }
+
+    /// Takes a record out, where it is there.
+    pub(crate) fn remove(&mut self, id: RecordId) -> Result<(), StorageError> {
+        self.end_page()?;
+        self.records -= u64::from(self.staged.remove(id)?);
         Ok(())
     }
 
@@ -110,13 +132,12 @@ impl TableLoader {
             return Ok(());
         };
         staged.insert_page(first, page.live, &page.fixed_parts, *pack)?;
-        for (id, range) in page.tails.drain(..) {
-            staged.add_tail(id, &page.tail_bytes[range])?;
+        for (id, tail) in page.tails.drain(..) {
+            staged.add_tail(id, tail)?;
         }
         page.first = 0;
         page.live = 0;
         page.fixed_parts.clear();
-        page.tail_bytes.clear();
         Ok(())
     }
 
@@ -128,8 +149,8 @@ impl TableLoader {
 
     /// The table as `former` built anew: ids go on where they stand, also those that transactions
     /// draw meanwhile.
-    pub(crate) fn finish_as(self, former: &TableVersion) -> Result<LoadedTable, StorageError> {
-        self.finish_with(Arc::clone(&former.shared.ids))
+    pub(crate) fn finish_as(self, former: &TableShared) -> Result<LoadedTable, StorageError> {
+        self.finish_with(Arc::clone(&former.ids))
     }
 
     fn finish_with(mut self, ids: Arc<IdSequence>) -> Result<LoadedTable, StorageError> {
@@ -159,12 +180,14 @@ impl LoadedTable {
     }
 
     /// The records in order of their ids.
-    pub(crate) fn records(&self) -> impl Iterator<Item = (RecordId, &[u8])> {
+    pub(crate) fn records(&self) -> impl Iterator<Item = (RecordId, RecordRef<'_>)> {
         let pages = self.staged.view().leaves_from(0).flat_map(Leaf::pages);
         pages.flat_map(Page::records)
     }
 
+    /// What the versions of the table will share. From here on its limit holds.
     pub(super) fn shared(&self) -> Arc<TableShared> {
+        self.memory.enforce_limit_of(&self.schema);
         let (memory, ids) = (Arc::clone(&self.memory), Arc::clone(&self.ids));
         Arc::new(TableShared::new(memory, ids))
     }

@@ -12,16 +12,20 @@ use std::{
     alloc::{Layout, alloc, dealloc},
     fmt,
     ptr::NonNull,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::Arc,
 };
 
-use super::StorageError;
+use super::{MemoryAccount, StorageError, account::Purpose};
 
 /// A cache line: where pages start, so that two cores that write two pages never write one line.
 pub(super) const LINE_BYTES: usize = 64;
+
+/// How far behind the start of a cache line pages begin where a fault is planted, so that what
+/// measures false sharing can be seen to find it.
+const MISPLACED_BYTES: usize = match cfg!(feature = "plant-misplaced-pages") {
+    true => LINE_BYTES / 2,
+    false => 0,
+};
 
 /// Bits of an address: what systems give a program unless it asks for more. The tree keeps marks in
 /// the others.
@@ -32,44 +36,6 @@ const HUGE_BYTES: usize = 2 * 1024 * 1024;
 
 /// The least blocks in a chunk.
 const CHUNK_BLOCKS_MIN: usize = 16;
-
-/// What the tables of one database use, and may use.
-#[derive(Debug)]
-pub(crate) struct MemoryAccount {
-    used_bytes: AtomicU64,
-    limit_bytes: u64,
-}
-
-impl MemoryAccount {
-    pub(crate) fn new(limit_bytes: u64) -> Self {
-        Self {
-            used_bytes: AtomicU64::new(0),
-            limit_bytes,
-        }
-    }
-
-    /// Bytes in all chunks.
-    pub(crate) fn used_bytes(&self) -> u64 {
-        self.used_bytes.load(Ordering::Relaxed)
-    }
-
-    fn reserve(&self, bytes: usize) -> Result<(), StorageError> {
-        let more = bytes as u64;
-        let used_bytes = self.used_bytes.fetch_add(more, Ordering::Relaxed);
-        if used_bytes.saturating_add(more) > self.limit_bytes {
-            self.used_bytes.fetch_sub(more, Ordering::Relaxed);
-            return Err(StorageError::MemoryLimit {
-                used_bytes,
-                limit_bytes: self.limit_bytes,
-            });
-        }
-        Ok(())
-    }
-
-    fn release(&self, bytes: usize) {
-        self.used_bytes.fetch_sub(bytes as u64, Ordering::Relaxed);
-    }
-}
 
 /// One block. Copying it copies the address, not who may use it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -188,6 +154,45 @@ impl Arena {
         Ok(())
     }
 
+    /// Bytes of the blocks that are handed out.
+    pub(super) fn handed_out_bytes(&self) -> usize {
+        (self.block_count() - self.available()) * self.block_bytes
+    }
+
+    /// Gives the chunks back to the system of which every block is free.
+    pub(super) fn trim(&mut self) {
+        self.put_fresh_back();
+        self.free.sort_unstable();
+        let Self { free, chunks, .. } = self;
+        let mut freed = 0;
+        chunks.retain(|chunk| {
+            let end = chunk.start.as_ptr().addr() + chunk.layout.size();
+            let first = free.partition_point(|block| *block < chunk.start);
+            let behind = free.partition_point(|block| block.as_ptr().addr() < end);
+            if behind - first < chunk.layout.size() / self.block_bytes {
+                return true;
+            }
+            free.drain(first..behind);
+            freed += chunk.layout.size();
+            // SAFETY: it was allocated with this layout, and none of its blocks is handed out.
+            unsafe { dealloc(chunk.start.as_ptr(), chunk.layout) };
+            false
+        });
+        self.bytes -= freed;
+        self.account.release(freed);
+    }
+
+    /// What is left of the newest chunk becomes free like any other block.
+    fn put_fresh_back(&mut self) {
+        while let Some(fresh) = self.fresh.take() {
+            for index in 0..fresh.left {
+                // SAFETY: `left` blocks of the chunk start at `next`.
+                let block = unsafe { fresh.next.0.add(index * self.block_bytes) };
+                self.free.push(Block(block));
+            }
+        }
+    }
+
     /// Blocks that can be handed out before memory grows.
     fn available(&self) -> usize {
         self.free.len() + self.fresh.as_ref().map_or(0, |fresh| fresh.left)
@@ -199,7 +204,14 @@ impl Arena {
             Growth::Sixteenth => self.bytes / 16,
         };
         let blocks = more.min(HUGE_BYTES) / self.block_bytes;
-        self.add_chunk(blocks.max(CHUNK_BLOCKS_MIN))
+        let mut blocks = blocks.max(CHUNK_BLOCKS_MIN);
+        loop {
+            match self.add_chunk(blocks) {
+                // Near a limit, as many as it allows.
+                Err(error) if error.is_limit() && blocks > 1 => blocks /= 2,
+                result => return result,
+            }
+        }
     }
 
     /// Takes back blocks that nobody uses any more.
@@ -232,7 +244,11 @@ impl Arena {
             false => (wanted, LINE_BYTES),
         };
         let layout = Layout::from_size_align(bytes, align).map_err(|_| too_large)?;
-        self.account.reserve(bytes)?;
+        let purpose = match self.growth {
+            Growth::Doubling => Purpose::Records,
+            Growth::Sixteenth => Purpose::Nodes,
+        };
+        self.account.reserve(bytes, purpose)?;
         // SAFETY: the layout is not empty, since a chunk has at least one block.
         let start = unsafe { alloc(layout) };
         let Some(start) = NonNull::new(start) else {
@@ -255,17 +271,12 @@ impl Arena {
             layout,
         });
         self.bytes += bytes;
-        // What was left of the former chunk is free like any other block.
-        while let Some(fresh) = self.fresh.take() {
-            for index in 0..fresh.left {
-                // SAFETY: `left` blocks of the former chunk start at `next`.
-                let block = unsafe { fresh.next.0.add(index * self.block_bytes) };
-                self.free.push(Block(block));
-            }
-        }
+        self.put_fresh_back();
+        // SAFETY: a chunk is larger than a cache line.
+        let first = unsafe { start.add(MISPLACED_BYTES) };
         self.fresh = Some(Fresh {
-            next: Block(start),
-            left: bytes / self.block_bytes,
+            next: Block(first),
+            left: (bytes - MISPLACED_BYTES) / self.block_bytes,
         });
         Ok(())
     }
@@ -324,6 +335,40 @@ mod tests {
         assert_eq!(account.used_bytes(), bytes);
         drop(arena);
         assert_eq!(account.used_bytes(), 0);
+    }
+
+    #[test]
+    fn chunks_of_which_nothing_is_used_go_back_to_the_system() {
+        let account = Arc::new(MemoryAccount::new(u64::MAX));
+        let mut arena = Arena::new(64, Growth::Doubling, Arc::clone(&account));
+        let mut blocks = Vec::new();
+        arena.take_many(1_000, &mut blocks).unwrap();
+        let bytes = account.used_bytes();
+        arena.trim();
+        assert_eq!(account.used_bytes(), bytes, "some block of each is used");
+        assert_eq!(arena.handed_out_bytes(), 64_000);
+        // All but one, which keeps its chunk.
+        let kept = blocks.remove(500);
+        arena.give_back(blocks.into_iter());
+        arena.trim();
+        let left = account.used_bytes();
+        assert!(left < bytes && left > 0, "{left} of {bytes}");
+        assert_eq!(arena.free_blocks().len(), arena.block_count() - 1);
+        let mut again = Vec::new();
+        arena.take_many(1_000, &mut again).unwrap();
+        assert!(!again.contains(&kept), "it is handed out once");
+        arena.give_back(again.into_iter().chain([kept]));
+        arena.trim();
+        assert_eq!((account.used_bytes(), arena.block_count()), (0, 0));
+        arena.take().unwrap();
+    }
+
+    #[test]
+    fn near_a_limit_memory_grows_by_as_much_as_it_allows() {
+        let account = Arc::new(MemoryAccount::new(10_000));
+        let mut arena = Arena::new(64, Growth::Doubling, Arc::clone(&account));
+        let blocks = (0..).map_while(|_| arena.take().ok()).count();
+        assert_eq!(blocks, 10_000 / 64);
     }
 
     #[test]

@@ -19,24 +19,31 @@
 //! - All that readers see hangs from one pointer, which is swapped; no read takes a lock.
 //! - A record id leads to the same record for ever, whatever is deleted, compacted or added.
 
+mod account;
 mod cast;
 mod change;
 #[cfg(loom)]
 #[cfg(test)]
 mod concurrency_model;
 mod error;
+mod filtered;
+mod get_many;
 mod index;
 mod loader;
 mod memory;
 mod parallel;
 mod reclaim;
+mod record_passes;
 mod snapshot;
 mod store;
 mod sync;
 mod table;
 mod table_memory;
+#[cfg(test)]
+mod testing;
 mod tree;
 
+pub(crate) use account::MemoryAccount;
 pub use cast::RecordCodec;
 pub(crate) use cast::{
     SlotBytes, SlotRef, field_bytes, field_from_bytes, with_record_mut, write_record,
@@ -44,9 +51,10 @@ pub(crate) use cast::{
 pub use change::Change;
 pub(crate) use change::ChangeList;
 pub use error::StorageError;
-pub(crate) use index::{DuplicateKey, Indexes};
+pub use filtered::Filtered;
+pub use get_many::GetMany;
+pub(crate) use index::{DuplicateKey, IndexUpdate, Indexes};
 pub(crate) use loader::{LoadedTable, TableLoader};
-pub(crate) use memory::MemoryAccount;
 pub(crate) use parallel::{replace_records, write_records};
 pub(crate) use snapshot::Overlay;
 pub use snapshot::{PageView, RecordPtr, Snapshot, TableView, TypedView};

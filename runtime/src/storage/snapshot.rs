@@ -13,7 +13,9 @@ use super::{
     table::TableVersion,
     tree::{Leaf, Page, TreeView},
 };
-use crate::schema::{Catalog, FieldHandle, FieldType, Id, Record, RecordId, TableSchema};
+use crate::schema::{
+    Catalog, FieldHandle, FieldType, Id, Record, RecordId, RecordRef, TableSchema,
+};
 
 /// Tables in one part of the directory, so that a commit copies little of it.
 const GROUP_TABLES: usize = 32;
@@ -254,6 +256,11 @@ impl<'s> TableView<'s> {
         self.version.memory_bytes() as u64
     }
 
+    /// Bytes of memory that the table may take, where it or the database has a limit for it.
+    pub fn memory_limit_bytes(&self) -> Option<u64> {
+        self.version.memory_limit_bytes()
+    }
+
     /// Records that the memory taken so far has room for.
     pub fn capacity(&self) -> u64 {
         self.version.capacity()
@@ -263,10 +270,16 @@ impl<'s> TableView<'s> {
         self.tree
     }
 
-    /// The record's bytes: `record_size` of them, each field at its offset.
+    /// The fixed part of the record: `record_size` bytes, each field at its offset.
     #[inline]
     pub fn read_record(&self, id: RecordId) -> Option<&'s [u8]> {
         self.tree().get(id)
+    }
+
+    /// The record: its fixed part and its tail.
+    #[inline]
+    pub fn record(&self, id: RecordId) -> Option<RecordRef<'s>> {
+        self.tree().record(id)
     }
 
     /// The page, and the byte in it, at which the record starts.
@@ -275,7 +288,7 @@ impl<'s> TableView<'s> {
     }
 
     /// The records in order of their ids.
-    pub fn records(&self) -> impl Iterator<Item = (RecordId, &'s [u8])> + use<'s> {
+    pub fn records(&self) -> impl Iterator<Item = (RecordId, RecordRef<'s>)> + use<'s> {
         self.pages().flat_map(|page| page.records())
     }
 
@@ -283,7 +296,7 @@ impl<'s> TableView<'s> {
     pub fn records_after(
         &self,
         after: u64,
-    ) -> impl Iterator<Item = (RecordId, &'s [u8])> + use<'s> {
+    ) -> impl Iterator<Item = (RecordId, RecordRef<'s>)> + use<'s> {
         let (leaf, ..) = self.tree().geometry().place(after);
         let pages = self.tree().leaves_from(leaf).flat_map(Leaf::pages);
         pages
@@ -299,21 +312,20 @@ impl<'s> TableView<'s> {
             .map(|page| PageView { page })
     }
 
-    /// A record that has these bytes in the field of this place: by the index of a unique field,
-    /// else the first that a search finds.
-    pub(crate) fn find(&self, field: usize, bytes: &[u8]) -> Option<RecordId> {
+    /// A record whose value in the field of this place has these
+    /// [`key_bytes`](crate::Field::key_bytes): by the index of a unique field, else the first that
+    /// a search finds.
+    pub(crate) fn find(&self, field: usize, key: &[u8]) -> Option<RecordId> {
         let place = &self.schema().layout.fields()[field];
-        let has = |id: &RecordId| {
-            self.read_record(*id)
-                .is_some_and(|record| place.bytes(record) == bytes)
-        };
+        let has_key = |record| *place.key_bytes(record) == *key;
+        let has = |id: &RecordId| self.record(*id).is_some_and(has_key);
         if !self.version.indexes.has_unique(field) {
-            return self
-                .records()
-                .find(|(_, record)| place.bytes(record) == bytes)
+            let mut records = self.records();
+            return records
+                .find(|(_, record)| has_key(*record))
                 .map(|(id, _)| id);
         }
-        let committed = self.version.indexes.find(field, bytes).filter(has);
+        let committed = self.version.indexes.find(field, key).filter(has);
         let changed = || self.overlay.changes.iter().map(Change::id).find(has);
         let noted = || self.overlay.noted.iter().copied().find(has);
         committed.or_else(changed).or_else(noted)
@@ -346,7 +358,7 @@ impl<'s> PageView<'s> {
     }
 
     /// The records in order of their ids.
-    pub fn records(&self) -> impl Iterator<Item = (RecordId, &'s [u8])> + use<'s> {
+    pub fn records(&self) -> impl Iterator<Item = (RecordId, RecordRef<'s>)> + use<'s> {
         self.page.records()
     }
 }

@@ -330,11 +330,12 @@ impl fmt::Debug for Draft {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+mod tests {
     use super::*;
-    use crate::{
-        schema::{FieldDefinition, Name, RecordId, TableDefinition},
-        storage::{SlotBytes, write_records},
+    use crate::storage::{
+        SlotBytes,
+        testing::{check_blocks, commit, empty_store, id, member, set, values, write},
+        write_records,
     };
 
     const RECORDS: u64 = 3_000;
@@ -350,99 +351,12 @@ pub(super) mod tests {
         store
     }
 
-    /// A store with one table, which has no records yet.
-    pub(in crate::storage) fn empty_store() -> Store {
-        let store = Store::new(0, 0, Arc::new(MemoryAccount::new(u64::MAX)));
-        let definition = TableDefinition {
-            name: Name::new("item").unwrap(),
-            fields: vec![FieldDefinition::new(Name::new("value").unwrap(), "u64")],
-            relations: Vec::new(),
-            documentation: String::new(),
-        };
-        let mut catalog = Catalog::default();
-        let schema = catalog.create_table(&definition).unwrap();
-        let mut draft = Draft::new(store.snapshot());
-        let table = TableVersion::new(schema, Indexes::default(), store.account());
-        draft.set_table(0, Some(table));
-        draft.set_catalog(catalog);
-        store.publish(draft);
-        store
-    }
-
-    pub(in crate::storage) fn id(number: u64) -> RecordId {
-        RecordId::new(number).unwrap()
-    }
-
-    pub(in crate::storage) fn write(record: &mut [u8], value: u64) {
-        record.copy_from_slice(&value.to_le_bytes());
-    }
-
-    pub(in crate::storage) fn set(staged: &mut StagedTree, number: u64, value: u64) {
-        let mut bytes = staged.update(id(number)).unwrap().unwrap();
-        bytes.set(&value.to_le_bytes());
-    }
-
     fn pass(staged: &mut StagedTree) {
         let add = |_, bytes: &mut SlotBytes<'_>| {
             let value = u64::from_le_bytes(bytes.get().try_into().unwrap());
             bytes.set(&(value + 1).to_le_bytes());
         };
         write_records(staged, &Indexes::default(), &add).unwrap();
-    }
-
-    /// Adds a member to a draft.
-    pub(in crate::storage) fn member(
-        store: &Store,
-        draft: &mut Draft,
-        change: impl FnOnce(&mut StagedTree),
-    ) {
-        let base = draft.snapshot();
-        let mut staged = Draft::stage(&base, 0, store.transaction_number()).unwrap();
-        change(&mut staged);
-        let table = base.table_in(0).unwrap().version;
-        let records = staged.view().leaves_from(0).flat_map(|leaf| leaf.pages());
-        let records = records.map(|page| u64::from(page.live().count_ones()));
-        let records = records.sum();
-        draft.set_staged(table, &mut staged, records, 0, Arc::default());
-    }
-
-    pub(in crate::storage) fn commit(store: &Store, change: impl FnOnce(&mut StagedTree)) {
-        let mut draft = Draft::new(store.snapshot());
-        member(store, &mut draft, change);
-        store.publish(draft);
-    }
-
-    pub(in crate::storage) fn values(snapshot: &Snapshot) -> Vec<u64> {
-        let table = snapshot.table_in(0).unwrap();
-        let value = |(_, bytes): (_, &[u8])| u64::from_le_bytes(bytes.try_into().unwrap());
-        table.records().map(value).collect()
-    }
-
-    /// Every block of the table is free, waits for a snapshot, or is in the current tree: one of
-    /// these, and once. Holds where no draft is open.
-    pub(in crate::storage) fn check_blocks(store: &Store) {
-        let snapshot = store.snapshot();
-        let table = snapshot.table_in(0).unwrap();
-        let memory = table.version.memory();
-        let (pages, nodes, _) = table.tree().blocks();
-        let arenas = memory.lock();
-        let mut all = 0;
-        for (arena, reached) in [(&arenas.pages, pages), (&arenas.nodes, nodes)] {
-            let mut blocks = arena.free_blocks();
-            blocks.extend(reached);
-            let count = blocks.len();
-            blocks.sort_unstable();
-            blocks.dedup();
-            assert_eq!(
-                blocks.len(),
-                count,
-                "a block is used and free, or free twice"
-            );
-            all += count;
-        }
-        let exist = arenas.pages.block_count() + arenas.nodes.block_count();
-        drop(arenas);
-        assert_eq!(all + store.waiting_blocks(), exist, "no block is lost");
     }
 
     #[test]

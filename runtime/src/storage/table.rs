@@ -99,7 +99,9 @@ impl TableVersion {
         account: &Arc<MemoryAccount>,
     ) -> Self {
         let geometry = Geometry::of(&schema);
-        let memory = Arc::new(TableMemory::new(geometry, account));
+        let account = MemoryAccount::of_table(account, &schema);
+        account.enforce_limit_of(&schema);
+        let memory = Arc::new(TableMemory::new(geometry, &account));
         Self {
             schema,
             shared: Arc::new(TableShared::new(memory, Arc::new(IdSequence::new(0)))),
@@ -118,6 +120,16 @@ impl TableVersion {
     /// Bytes of all chunks of the table's memory.
     pub(crate) fn memory_bytes(&self) -> usize {
         self.shared.memory.lock().bytes()
+    }
+
+    /// Lets the table take what this schema says, in all its versions.
+    pub(crate) fn enforce_limit_of(&self, schema: &TableSchema) {
+        self.shared.memory.enforce_limit_of(schema);
+    }
+
+    /// Bytes that it may take, where there is a limit.
+    pub(crate) fn memory_limit_bytes(&self) -> Option<u64> {
+        self.shared.memory.limit_bytes()
     }
 
     /// Records that there is room for before memory grows.

@@ -8,14 +8,17 @@ use std::{
 
 use super::{
     MemoryAccount, StorageError,
+    account::Purpose,
     memory::{Arena, Block, Growth},
     sync::{Mutex, MutexGuard},
     tree::{Geometry, PACKED_CLASSES, Retired, Side, node_bytes},
 };
+use crate::schema::TableSchema;
 
 /// The memory of one table. It lives as long as any snapshot that has the table.
 pub(crate) struct TableMemory {
     arenas: Mutex<Arenas>,
+    account: Arc<MemoryAccount>,
 }
 
 /// Blocks by what they are for.
@@ -37,6 +40,31 @@ impl TableMemory {
                 nodes: arena(node_bytes(geometry), Growth::Sixteenth),
                 tails: Tails::new(Arc::clone(account)),
             }),
+            account: Arc::clone(account),
+        }
+    }
+
+    /// Lets the table take what its schema says.
+    pub(super) fn enforce_limit_of(&self, table: &TableSchema) {
+        self.account.enforce_limit_of(table);
+    }
+
+    /// Bytes that the table may take, where there is a limit.
+    pub(super) fn limit_bytes(&self) -> Option<u64> {
+        self.account.limit_bytes()
+    }
+
+    /// Refuses to begin with records of so many bytes together that a limit would stop.
+    pub(super) fn foresee(&self, bytes: u64) -> Result<(), StorageError> {
+        self.account.foresee(bytes, Purpose::Records)
+    }
+
+    /// Refuses records that would take the table beyond its limit. What only replaces others may go
+    /// a little beyond it, since it gives back as much when it is done.
+    pub(super) fn admit(&self, bytes: usize) -> Result<(), StorageError> {
+        match self.account.limit_bytes() {
+            Some(_) => self.account.admit(self.lock().handed_out_bytes() + bytes),
+            None => Ok(()),
         }
     }
 
@@ -55,6 +83,10 @@ impl TableMemory {
         for retired in blocks.iter().rev() {
             arenas.give_back(retired.side, retired.block);
         }
+        if self.account.take_refused() {
+            // These may be what a change took before it was refused.
+            arenas.trim();
+        }
     }
 }
 
@@ -71,6 +103,23 @@ impl Arenas {
         let packed =
             packed.map(|(class, arena)| arena.block_count() * geometry.packed_slots(class));
         self.pages.block_count() * geometry.slots() + packed.sum::<usize>()
+    }
+
+    /// Bytes of all blocks that are handed out.
+    fn handed_out_bytes(&self) -> usize {
+        let arenas = [&self.pages, &self.nodes];
+        let arenas = arenas
+            .into_iter()
+            .chain(&self.packed)
+            .chain(&self.tails.small);
+        arenas.map(Arena::handed_out_bytes).sum::<usize>() + self.tails.large_bytes
+    }
+
+    /// Gives back to the system what is not used.
+    fn trim(&mut self) {
+        let arenas = [&mut self.pages, &mut self.nodes].into_iter();
+        let arenas = arenas.chain(&mut self.packed).chain(&mut self.tails.small);
+        arenas.for_each(Arena::trim);
     }
 
     pub(super) fn give_back(&mut self, side: Side, block: Block) {

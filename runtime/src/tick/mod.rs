@@ -11,6 +11,9 @@
 //!   client.
 //! - Every request that was taken gets exactly one reply.
 
+mod builder;
+#[cfg(test)]
+mod builder_tests;
 mod procedures;
 mod queue;
 mod request;

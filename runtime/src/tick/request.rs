@@ -7,8 +7,8 @@ use crate::{
     database::Persisted,
     procedure::{Outcome, shielded},
     schema::{
-        FieldDefinition, RecordId, Relation, RelationDefinition, TableDefinition, TableSchema,
-        Value,
+        FieldDefinition, FieldsChange, RecordId, Relation, RelationDefinition, TableDefinition,
+        TableSchema, Value,
     },
 };
 
@@ -35,6 +35,13 @@ pub enum Request {
         table: String,
         /// The field's name.
         field: String,
+    },
+    /// Give a table another limit of its memory.
+    LimitTable {
+        /// Its name.
+        table: String,
+        /// Bytes that it may use; none where the database says.
+        memory_limit_bytes: Option<u64>,
     },
     /// Add a relation.
     CreateRelation(RelationDefinition),
@@ -93,9 +100,19 @@ impl Request {
                 | Self::DropTable { .. }
                 | Self::AddFields { .. }
                 | Self::RemoveField { .. }
+                | Self::LimitTable { .. }
                 | Self::CreateRelation(_)
                 | Self::DropRelation { .. }
         )
+    }
+
+    /// The table and the change, where this changes the fields of one; else the request itself.
+    pub(super) fn into_fields_change(self) -> Result<(String, FieldsChange), Self> {
+        match self {
+            Self::AddFields { table, fields } => Ok((table, FieldsChange::Add(fields))),
+            Self::RemoveField { table, field } => Ok((table, FieldsChange::Remove(field))),
+            other => Err(other),
+        }
     }
 
     /// Its kind, as metrics name it.
@@ -105,6 +122,7 @@ impl Request {
             Self::DropTable { .. } => "drop_table",
             Self::AddFields { .. } => "add_fields",
             Self::RemoveField { .. } => "remove_field",
+            Self::LimitTable { .. } => "limit_table",
             Self::CreateRelation(_) => "create_relation",
             Self::DropRelation { .. } => "drop_relation",
             Self::CreateRecord { .. } => "create_record",

@@ -1,43 +1,53 @@
 //! The requests phase: all requests of a tick are one batch and one version, each with its own
 //! outcome.
 
-use std::time::Duration;
+use std::{sync::RwLockWriteGuard, time::Duration};
 
 use super::{
+    builder::{Builder, Ended, Job},
     procedures::Call,
-    queue::{Queue, QueueError},
+    queue::{Queue, QueueError, Waiting},
     request::{Answer, RecordInput, Reply, ReplyTo, Request},
     timeline::PhaseUse,
 };
 use crate::{
     Error,
-    database::{Database, Persisted, SchemaChange, flatten},
+    database::{Database, Persisted, SchemaChange, Started, flatten},
     metrics::Metrics,
     procedure::{CallError, Params},
     storage::{Draft, Snapshot},
-    transaction::{
-        Isolation, Moment, TransactionError, TransactionHandle, commit_into, schema_change,
-    },
+    transaction::{Isolation, Moment, TransactionError, TransactionHandle, commit_into},
 };
 
 /// What the phase has to work with.
 pub(super) struct RequestsPhase<'r> {
     pub(super) database: &'r Database,
     pub(super) queue: &'r Queue,
+    pub(super) builder: &'r Builder,
     pub(super) metrics: &'r Metrics,
     pub(super) moment: Moment,
     /// When the phase must stop taking requests.
     pub(super) until: Duration,
 }
 
-/// A reply that waits for the publish of the batch.
+/// What the requests of a tick come to.
+#[derive(Default)]
+struct Batch<'r> {
+    /// The version that they make, from the first on that may change something.
+    draft: Option<(RwLockWriteGuard<'r, ()>, Draft)>,
+    /// Replies that wait for the publish.
+    pending: Vec<Pending>,
+    /// Changes of fields that began, to be handed over behind the publish.
+    begun: Vec<Job>,
+}
+
 struct Pending {
     reply: ReplyTo,
     result: Result<Answer, Error>,
     schema_change: Option<SchemaChange>,
 }
 
-impl RequestsPhase<'_> {
+impl<'r> RequestsPhase<'r> {
     /// Carries out requests until none waits, the budget is spent, or the tick has had its
     /// number of them. Calls of procedures go to `calls`.
     pub(super) fn run(&self, calls: &mut impl Extend<Call>) -> PhaseUse {
@@ -48,8 +58,8 @@ impl RequestsPhase<'_> {
         let deadline = Duration::from_millis(config.request_deadline_ms);
         let clock = self.database.clock();
         let mut done = 0;
-        let mut pending = Vec::new();
-        let mut batch = None;
+        let mut batch = Batch::default();
+        self.swap_in(&mut batch);
         while done < most {
             let now = clock.now();
             if now >= self.until && done > 0 {
@@ -59,66 +69,125 @@ impl RequestsPhase<'_> {
                 break;
             };
             done += 1;
-            let kind = waiting.request.kind();
             let waited = now.saturating_sub(waiting.since);
             if waited > deadline {
                 Metrics::add(&self.metrics.expired_requests, 1);
                 let waited_ms = u64::try_from(waited.as_millis()).unwrap_or(u64::MAX);
-                let result = Err(QueueError::Expired { waited_ms }.into());
-                self.metrics.count_request(kind, false);
-                pending.push(Pending {
-                    reply: waiting.reply,
-                    result,
-                    schema_change: None,
-                });
+                let expired = QueueError::Expired { waited_ms }.into();
+                self.answer(
+                    &mut batch,
+                    waiting.request.kind(),
+                    waiting.reply,
+                    Err(expired),
+                    None,
+                );
                 continue;
             }
-            if let Request::Call {
-                procedure,
-                arguments,
-            } = waiting.request
-            {
-                match self.check_call(&procedure, &arguments) {
-                    Ok(params) => {
-                        let (since, reply) = (waiting.since, waiting.reply);
-                        calls.extend([Call::new(procedure, params, since, reply)]);
-                    }
-                    Err(error) => {
-                        self.metrics.count_request(kind, false);
-                        let result = Err(error.into());
-                        pending.push(Pending {
-                            reply: waiting.reply,
-                            result,
-                            schema_change: None,
-                        });
-                    }
-                }
-                continue;
-            }
-            let (gate, draft) = batch.get_or_insert_with(|| {
-                let gate = self.database.store().exclusive_gate();
-                (gate, Draft::new(self.database.snapshot()))
-            });
-            let _held: &std::sync::RwLockWriteGuard<'_, ()> = gate;
-            let schema_change = schema_change_of(&waiting.request);
-            let result = self.carry_out(draft, waiting.request).map_err(flatten);
-            self.metrics.count_request(kind, result.is_ok());
-            pending.push(Pending {
-                reply: waiting.reply,
-                result,
-                schema_change,
-            });
+            self.take(&mut batch, waiting, calls);
         }
-        let applied = match batch {
+        let Batch {
+            draft,
+            pending,
+            begun,
+        } = batch;
+        let applied = match draft {
             Some((_gate, draft)) if !draft.is_empty() => self.database.store().publish(draft),
             _ => self.database.snapshot(),
         };
+        // What they start from is published now.
+        begun.into_iter().for_each(|job| self.builder.submit(job));
         self.reply(&applied, pending);
         PhaseUse {
             done,
             left: self.queue.len(),
             ..PhaseUse::default()
         }
+    }
+
+    /// Puts the changes of fields into the batch for which nearly everything is copied. They come
+    /// before all requests, so that these find the table as it is then.
+    fn swap_in(&self, batch: &mut Batch<'r>) {
+        for ended in self.builder.take_ended() {
+            let mut job = match ended {
+                Ended::Ready(job) => job,
+                Ended::Failed { kind, reply, error } => {
+                    self.answer(batch, kind, reply, Err(error), None);
+                    continue;
+                }
+            };
+            let result = match job.build.swap(self.draft(batch)) {
+                Ok(None) => {
+                    batch.begun.push(job);
+                    continue;
+                }
+                Ok(Some(schema)) => Ok(Answer::Table(schema)),
+                Err(error) => Err(flatten(error)),
+            };
+            let Job { build, kind, reply } = job;
+            self.builder.dispose(build);
+            self.answer(batch, kind, reply, result, Some(SchemaChange::Records));
+        }
+    }
+
+    /// Carries out one request.
+    fn take(&self, batch: &mut Batch<'r>, waiting: Waiting, calls: &mut impl Extend<Call>) {
+        let Waiting {
+            request,
+            reply,
+            since,
+        } = waiting;
+        let kind = request.kind();
+        if let Request::Call {
+            procedure,
+            arguments,
+        } = request
+        {
+            match self.check_call(&procedure, &arguments) {
+                Ok(params) => calls.extend([Call::new(procedure, params, since, reply)]),
+                Err(error) => self.answer(batch, kind, reply, Err(error.into()), None),
+            }
+            return;
+        }
+        let schema_change = schema_change_of(&request);
+        let draft = self.draft(batch);
+        let result = match request.into_fields_change() {
+            Err(request) => self.carry_out(draft, request),
+            Ok((table, change)) => match self.database.change_fields_in(draft, &table, change) {
+                Ok(Started::UnderWay(build)) => {
+                    batch.begun.push(Job { build, kind, reply });
+                    return;
+                }
+                Ok(Started::Done(schema)) => Ok(Answer::Table(schema)),
+                Err(error) => Err(error),
+            },
+        };
+        self.answer(batch, kind, reply, result.map_err(flatten), schema_change);
+    }
+
+    /// The version that the batch makes; from the first call on, nobody else commits.
+    fn draft<'b>(&self, batch: &'b mut Batch<'r>) -> &'b mut Draft {
+        let (_gate, draft) = batch.draft.get_or_insert_with(|| {
+            let gate = self.database.store().exclusive_gate();
+            (gate, Draft::new(self.database.snapshot()))
+        });
+        draft
+    }
+
+    /// Notes what is to be answered behind the publish.
+    fn answer(
+        &self,
+        batch: &mut Batch<'_>,
+        kind: &'static str,
+        reply: ReplyTo,
+        result: Result<Answer, Error>,
+        schema_change: Option<SchemaChange>,
+    ) {
+        self.metrics.count_request(kind, result.is_ok());
+        batch.pending.push(Pending {
+            reply,
+            result,
+            schema_change,
+        });
     }
 
     fn check_call(
@@ -141,25 +210,30 @@ impl RequestsPhase<'_> {
     }
 
     fn carry_out(&self, draft: &mut Draft, request: Request) -> Result<Answer, TransactionError> {
-        let account = self.database.store().account();
         match request {
             Request::CreateTable(definition) => {
-                schema_change::create_table(draft, account, &definition).map(Answer::Table)
+                let made = self.database.create_table_in(draft, &definition);
+                made.map(Answer::Table)
             }
             Request::DropTable { table } => {
-                schema_change::drop_table(draft, &table).map(|()| Answer::Done)
+                let dropped = self.database.drop_table_in(draft, &table);
+                dropped.map(|()| Answer::Done)
             }
-            Request::AddFields { table, fields } => {
-                schema_change::add_fields(draft, account, &table, &fields).map(Answer::Table)
-            }
-            Request::RemoveField { table, field } => {
-                schema_change::remove_field(draft, account, &table, &field).map(Answer::Table)
+            Request::LimitTable {
+                table,
+                memory_limit_bytes,
+            } => {
+                let limit = memory_limit_bytes;
+                let limited = self.database.set_memory_limit_in(draft, &table, limit);
+                limited.map(Answer::Table)
             }
             Request::CreateRelation(definition) => {
-                schema_change::create_relation(draft, &definition).map(Answer::Relation)
+                let made = self.database.create_relation_in(draft, &definition);
+                made.map(Answer::Relation)
             }
             Request::DropRelation { relation } => {
-                schema_change::drop_relation(draft, &relation).map(|()| Answer::Done)
+                let dropped = self.database.drop_relation_in(draft, &relation);
+                dropped.map(|()| Answer::Done)
             }
             Request::CreateRecord { table, record } => self.in_transaction(draft, |tx| {
                 let id = match &record {
@@ -184,6 +258,9 @@ impl RequestsPhase<'_> {
                 Ok(Answer::Done)
             }),
             Request::Call { .. } => unreachable!("calls go to the procedures phase"),
+            Request::AddFields { .. } | Request::RemoveField { .. } => {
+                unreachable!("changes of fields may take longer than a tick")
+            }
         }
     }
 
@@ -251,9 +328,10 @@ impl RequestsPhase<'_> {
 
 fn schema_change_of(request: &Request) -> Option<SchemaChange> {
     match request {
-        Request::CreateTable(_) | Request::DropTable { .. } | Request::DropRelation { .. } => {
-            Some(SchemaChange::Tables)
-        }
+        Request::CreateTable(_)
+        | Request::DropTable { .. }
+        | Request::LimitTable { .. }
+        | Request::DropRelation { .. } => Some(SchemaChange::Tables),
         request if request.is_schema_change() => Some(SchemaChange::Records),
         _ => None,
     }

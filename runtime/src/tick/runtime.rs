@@ -12,6 +12,7 @@ use std::{
 
 use super::{
     Request, TickRecord,
+    builder::Builder,
     procedures::{Calls, ProceduresPhase},
     queue::{Queue, QueueError, Waiting},
     request::Reply,
@@ -43,6 +44,7 @@ pub struct RuntimeHandle {
 struct Shared {
     database: Database,
     queue: Queue,
+    builder: Builder,
     metrics: Metrics,
     timeline: Timeline,
     tick: AtomicU64,
@@ -71,6 +73,7 @@ impl Runtime {
         let first_tick = database.snapshot().tick() + 1;
         let shared = Arc::new(Shared {
             queue: Queue::new(config.queue_capacity(), config.period()),
+            builder: Builder::new(Arc::clone(database.store())),
             metrics: Metrics::default(),
             timeline: Timeline::new(config.timeline_ticks),
             tick: AtomicU64::new(first_tick - 1),
@@ -173,6 +176,9 @@ impl Runtime {
         for waiting in shared.queue.stop() {
             stopped().send(waiting.reply);
         }
+        for reply in shared.builder.stop() {
+            stopped().send(reply);
+        }
         if let Some(ticker) = &mut self.ticker {
             for reply in ticker
                 .calls
@@ -199,6 +205,7 @@ impl Drop for Watch {
             self.0.running.store(false, Ordering::Release);
             // Who waits for a reply learns that there will be none.
             drop(self.0.queue.stop());
+            drop(self.0.builder.stop());
         }
     }
 }
@@ -257,11 +264,19 @@ impl RuntimeHandle {
         let mut reading = self.shared.metrics.read();
         reading.queue_size = self.shared.queue.waiting() as u64;
         reading.live_snapshots = self.shared.database.live_snapshots() as u64;
+        let changes = self.shared.database.schema_changes();
+        reading.schema_changes = changes.count() as u64;
+        reading.schema_change_records = changes.records_copied();
         self.shared
             .database
             .persistence()
             .read_metrics(&mut reading);
         reading
+    }
+
+    #[cfg(test)]
+    pub(super) fn builder(&self) -> &Builder {
+        &self.shared.builder
     }
 
     /// What the last ticks did, oldest first.
@@ -321,6 +336,7 @@ impl Ticker {
         let phase = RequestsPhase {
             database,
             queue: &shared.queue,
+            builder: &shared.builder,
             metrics,
             moment,
             until,
@@ -372,6 +388,7 @@ impl Ticker {
     fn persist(&mut self, persistence: &Persistence, tick: u64) -> PhaseUse {
         let database = &self.shared.database;
         database.store().reclaim();
+        self.shared.builder.look();
         if tick >= self.last_flush + database.config().flush_interval_ticks {
             self.last_flush = tick;
             persistence.flush_if_changed(&database.snapshot());

@@ -14,7 +14,7 @@ use super::{
     scope::refuse_nested,
 };
 use crate::{
-    schema::{FieldMask, RecordId},
+    schema::{FieldMask, RecordId, RecordRef},
     storage::{Change, Draft, Snapshot, StagedTree, Store, TableShared, TableVersion, TableView},
 };
 
@@ -151,8 +151,8 @@ fn apply_again(
     let mut staged = Draft::stage(current, slot, number).expect("the table was just found");
     let mut records = now.len();
     let own = staging.staged.view();
-    let bytes = |id| {
-        own.get(id)
+    let record = |id| {
+        own.record(id)
             .expect("a staged tree has the records that it changed")
     };
     // Who wrote a record has seen that it was there.
@@ -165,11 +165,11 @@ fn apply_again(
     for change in staging.changes.as_slice() {
         match *change {
             Change::Create { id } => {
-                staged.insert(id)?.copy_from_slice(bytes(id));
+                staged.insert_record(id, record(id))?;
                 records += 1;
             }
             Change::Update { id, fields } => {
-                write_fields(now.version, &mut staged, id, bytes(id), fields)?
+                write_fields(now.version, &mut staged, id, record(id), fields)?
                     .then_some(())
                     .ok_or_else(|| gone(id))?;
             }
@@ -186,7 +186,7 @@ fn apply_again(
     if staging.passed {
         for (id, fields) in passed_changes(before, staging) {
             // A record that is gone meanwhile needs no change any more.
-            write_fields(now.version, &mut staged, id, bytes(id), fields)?;
+            write_fields(now.version, &mut staged, id, record(id), fields)?;
         }
     }
     Ok((staged, records))
@@ -197,15 +197,27 @@ fn write_fields(
     table: &TableVersion,
     staged: &mut StagedTree,
     id: RecordId,
-    record: &[u8],
+    record: RecordRef<'_>,
     fields: FieldMask,
 ) -> Result<bool, TransactionError> {
+    let layout = &table.schema.layout;
+    if layout.has_tails() {
+        let Some(now) = staged.view().record(id) else {
+            return Ok(false);
+        };
+        let merged = layout.merge(now, record, fields);
+        let merged = merged.map_err(|fault| TransactionError::InvalidRecord {
+            table: table.schema.name.clone(),
+            faults: vec![fault],
+        })?;
+        return Ok(staged.replace_record(id, merged.as_ref())?);
+    }
     let Some(mut bytes) = staged.update(id)? else {
         return Ok(false);
     };
-    for (index, field) in table.schema.layout.fields().iter().enumerate() {
+    for (index, field) in layout.fields().iter().enumerate() {
         if fields.contains(index) {
-            bytes.set_part(field.offset, field.bytes(record));
+            bytes.set_part(field.offset, field.bytes(record.fixed));
         }
     }
     Ok(true)
@@ -224,11 +236,10 @@ fn passed_changes(before: TableView<'_>, staging: &StagingBuffer) -> Vec<(Record
                 continue;
             }
             for (id, record) in page.records() {
-                let Some(old) = before.read_record(id).filter(|old| *old != record) else {
+                let Some(old) = before.record(id).filter(|old| *old != record) else {
                     continue;
                 };
-                let differs =
-                    |index: &usize| fields[*index].bytes(old) != fields[*index].bytes(record);
+                let differs = |index: &usize| !fields[*index].is_same(old, record);
                 let mask = (0..fields.len())
                     .filter(differs)
                     .fold(FieldMask::NONE, FieldMask::with);

@@ -29,7 +29,7 @@ pub(super) fn update_indexes(
     let staged = &staging.staged;
     let mut update = indexes.update();
     for id in staging.changed_records() {
-        indexes.note(&mut update, id, now.read_record(id), staged.view().get(id));
+        indexes.note(&mut update, id, now.record(id), staged.view().record(id));
     }
     indexes.apply(update).map(Arc::new).map_err(|duplicate| {
         let DuplicateKey {
@@ -41,7 +41,7 @@ pub(super) fn update_indexes(
         let field = &schema.layout.fields()[field];
         let value = staged
             .view()
-            .get(id)
+            .record(id)
             .map(|record| field.value(record).describe());
         TransactionError::DuplicateKey {
             table: schema.name.clone(),

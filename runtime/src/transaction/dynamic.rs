@@ -2,7 +2,7 @@
 
 use super::{TransactionError, TransactionHandle};
 use crate::{
-    schema::{FieldFault, FieldMask, Name, RecordId, TableSchema, Value},
+    schema::{FieldFault, FieldMask, Name, RecordBuf, RecordId, RecordRef, TableSchema, Value},
     storage::TableView,
 };
 
@@ -14,15 +14,24 @@ impl TransactionHandle {
         self.view(slot).ok_or_else(|| missing(table))
     }
 
-    /// The bytes of a record: `record_size` of them, each field at its offset.
+    /// The fixed part of a record: `record_size` bytes, each field at its offset.
     pub fn read_record(
         &self,
         table: &str,
         id: RecordId,
     ) -> Result<Option<&[u8]>, TransactionError> {
+        Ok(self.record(table, id)?.map(|record| record.fixed))
+    }
+
+    /// A record: its fixed part and its tail.
+    pub fn record(
+        &self,
+        table: &str,
+        id: RecordId,
+    ) -> Result<Option<RecordRef<'_>>, TransactionError> {
         let slot = self.slot_of(table)?;
         self.note_read(slot, id);
-        Ok(self.view(slot).and_then(|view| view.read_record(id)))
+        Ok(self.view(slot).and_then(|view| view.record(id)))
     }
 
     /// Adds a record from an object of its fields, and gives its id.
@@ -36,7 +45,7 @@ impl TransactionHandle {
         self.insert_bytes(slot, table, &record)
     }
 
-    /// Adds a record from its bytes, which are checked, and gives its id.
+    /// Adds a record from its bytes, fixed part and tail, which are checked, and gives its id.
     pub fn create_record_bytes(
         &mut self,
         table: &str,
@@ -56,10 +65,10 @@ impl TransactionHandle {
     ) -> Result<(), TransactionError> {
         let slot = self.slot_of(table)?;
         let record = record_from_value(self.schema_of(slot, table)?, fields)?;
-        self.replace_bytes(slot, table, id, &record)
+        self.replace_bytes(slot, table, id, &record, FieldMask::ALL)
     }
 
-    /// Replaces a record by its bytes, which are checked.
+    /// Replaces a record by its bytes, fixed part and tail, which are checked.
     pub fn update_record_bytes(
         &mut self,
         table: &str,
@@ -68,7 +77,7 @@ impl TransactionHandle {
     ) -> Result<(), TransactionError> {
         let slot = self.slot_of(table)?;
         let record = checked_record(self.schema_of(slot, table)?, bytes)?;
-        self.replace_bytes(slot, table, id, &record)
+        self.replace_bytes(slot, table, id, &record, FieldMask::ALL)
     }
 
     /// Writes the fields that `fields` names and leaves the others as they are.
@@ -79,19 +88,18 @@ impl TransactionHandle {
         fields: &Value,
     ) -> Result<(), TransactionError> {
         let slot = self.slot_of(table)?;
-        let (staging, base) = self.staging(slot).ok_or_else(|| missing(table))?;
-        let schema = base.schema();
-        let patched = staging.stage_update(id, |bytes| {
-            let mut record = bytes.get().to_vec();
-            match schema.layout.patch(fields, &mut record) {
-                Ok(mask) => {
-                    bytes.set(&record);
-                    (mask, Ok(()))
-                }
-                Err(faults) => (FieldMask::NONE, Err(invalid(&schema.name, faults))),
-            }
-        });
-        patched.inspect_err(|error| self.note_missing(slot, error))?
+        let view = self.view(slot).ok_or_else(|| missing(table))?;
+        let schema = view.schema();
+        let Some(record) = view.record(id) else {
+            self.note_read(slot, id);
+            let table = schema.name.clone();
+            return Err(TransactionError::RecordNotFound { table, id });
+        };
+        let (patched, mask) = schema
+            .layout
+            .patch(fields, record)
+            .map_err(|faults| invalid(&schema.name, faults))?;
+        self.replace_bytes(slot, table, id, &patched, mask)
     }
 
     /// Deletes a record.
@@ -114,12 +122,11 @@ impl TransactionHandle {
         &mut self,
         slot: usize,
         table: &str,
-        record: &[u8],
+        record: &RecordBuf,
     ) -> Result<RecordId, TransactionError> {
         let provisional = self.provisional;
         let (staging, base) = self.staging(slot).ok_or_else(|| missing(table))?;
-        let write = |bytes: &mut [u8]| bytes.copy_from_slice(record);
-        Ok(staging.stage_create(base.version, provisional, write)?)
+        Ok(staging.stage_create_record(base.version, provisional, record.as_ref())?)
     }
 
     fn replace_bytes(
@@ -127,13 +134,11 @@ impl TransactionHandle {
         slot: usize,
         table: &str,
         id: RecordId,
-        record: &[u8],
+        record: &RecordBuf,
+        fields: FieldMask,
     ) -> Result<(), TransactionError> {
         let (staging, _) = self.staging(slot).ok_or_else(|| missing(table))?;
-        let replaced = staging.stage_update(id, |bytes| {
-            bytes.set(record);
-            (FieldMask::ALL, ())
-        });
+        let replaced = staging.stage_replace(id, record.as_ref(), fields);
         replaced.inspect_err(|error| self.note_missing(slot, error))
     }
 }
@@ -152,30 +157,19 @@ fn invalid(table: &Name, faults: Vec<FieldFault>) -> TransactionError {
     }
 }
 
-/// The bytes of a record from an object of its fields.
-fn record_from_value(schema: &TableSchema, fields: &Value) -> Result<Vec<u8>, TransactionError> {
-    let mut record = vec![0; schema.record_size()];
-    schema
-        .layout
-        .write(fields, &mut record)
-        .map_err(|faults| invalid(&schema.name, faults))?;
-    Ok(record)
+/// A record from an object of its fields.
+fn record_from_value(schema: &TableSchema, fields: &Value) -> Result<RecordBuf, TransactionError> {
+    let written = schema.layout.write(fields);
+    written.map_err(|faults| invalid(&schema.name, faults))
 }
 
-/// The bytes of a record that comes from outside, its padding zeroed.
-fn checked_record(schema: &TableSchema, bytes: &[u8]) -> Result<Vec<u8>, TransactionError> {
-    if bytes.len() != schema.record_size() {
-        return Err(TransactionError::WrongRecordSize {
-            table: schema.name.clone(),
-            expected: schema.record_size(),
-            found: bytes.len(),
-        });
-    }
-    schema
-        .layout
-        .check(bytes)
-        .map_err(|faults| invalid(&schema.name, faults))?;
-    let mut record = bytes.to_vec();
-    schema.layout.zero_padding(&mut record);
-    Ok(record)
+/// A record from bytes that come from outside, its padding zeroed.
+fn checked_record(schema: &TableSchema, bytes: &[u8]) -> Result<RecordBuf, TransactionError> {
+    let split = schema.layout.split(bytes);
+    let record = split.map_err(|fault| TransactionError::WrongRecordSize {
+        table: schema.name.clone(),
+        fault,
+    })?;
+    let copied = schema.layout.checked_copy(record);
+    copied.map_err(|faults| invalid(&schema.name, faults))
 }

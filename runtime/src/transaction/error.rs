@@ -2,7 +2,7 @@
 
 use crate::{
     error::list,
-    schema::{FieldFault, Name, RecordId, SchemaError},
+    schema::{FieldFault, Name, RecordId, RecordSizeFault, SchemaError},
     storage::StorageError,
 };
 
@@ -27,14 +27,12 @@ pub enum TransactionError {
         faults: Vec<FieldFault>,
     },
     /// Bytes that are too few or too many for a record.
-    #[error("a record of table `{table}` has {expected} bytes, these are {found}")]
+    #[error("they make no record of table `{table}`: {fault}")]
     WrongRecordSize {
         /// The table's name.
         table: Name,
-        /// Bytes of a record.
-        expected: usize,
-        /// Bytes that came.
-        found: usize,
+        /// How many bytes there are, and how many there must be.
+        fault: RecordSizeFault,
     },
     /// Two records would have one value in a unique field.
     #[error(

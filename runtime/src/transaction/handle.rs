@@ -82,7 +82,7 @@ impl TransactionHandle {
         Self {
             transaction: Transaction {
                 number: store.transaction_number(),
-                staging: Vec::new(),
+                staging: Vec::with_capacity(1),
             },
             base,
             reads: RefCell::default(),

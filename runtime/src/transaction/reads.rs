@@ -1,5 +1,7 @@
 //! What a transaction has read, so that its commit can see whether that still is so.
 
+use std::sync::Arc;
+
 use smallvec::SmallVec;
 
 use crate::{
@@ -73,9 +75,11 @@ impl ReadSet {
             let before = base.table_in(reads.slot)?;
             let differs = match current.table_in(reads.slot) {
                 None => true,
+                // The same bytes may say something else.
+                Some(now) if !Arc::ptr_eq(&now.version.schema, &before.version.schema) => true,
                 Some(now) if now.changed_at() == before.changed_at() => false,
                 Some(now) => {
-                    let same = |id: &RecordId| now.read_record(*id) == before.read_record(*id);
+                    let same = |id: &RecordId| now.record(*id) == before.record(*id);
                     reads.all || !reads.records.iter().all(same)
                 }
             };

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use super::TransactionError;
 use crate::{
     schema::{
-        Catalog, FieldDefinition, RecordId, Relation, RelationDefinition, SchemaError,
-        TableDefinition, TableRelations, TableSchema,
+        RecordId, RecordRef, Relation, RelationDefinition, SchemaError, TableDefinition,
+        TableRelations, TableSchema,
     },
     storage::{
         Draft, DuplicateKey, Indexes, MemoryAccount, Snapshot, TableLoader, TableVersion, TableView,
@@ -45,53 +45,31 @@ pub(crate) fn create_table(
 }
 
 /// Drops a table and its records.
-pub(crate) fn drop_table(draft: &mut Draft, table: &str) -> Result<(), TransactionError> {
+pub(crate) fn drop_table(
+    draft: &mut Draft,
+    table: &str,
+) -> Result<Arc<TableSchema>, TransactionError> {
     let current = draft.snapshot();
     let mut catalog = current.catalog().clone();
     let schema = catalog.drop_table(table)?;
     draft.set_table(schema.slot, None);
     draft.set_catalog(catalog);
-    Ok(())
-}
-
-/// Adds fields; records that are there take the defaults.
-pub(crate) fn add_fields(
-    draft: &mut Draft,
-    account: &Arc<MemoryAccount>,
-    table: &str,
-    fields: &[FieldDefinition],
-) -> Result<Arc<TableSchema>, TransactionError> {
-    let current = draft.snapshot();
-    let mut catalog = current.catalog().clone();
-    let schema = catalog.add_fields(table, fields)?;
-    let former = existing(&current, table)?;
-    for field in fields {
-        let fills_itself = field.default.is_some() || field.type_id.starts_with("option<");
-        if !former.is_empty() && !fills_itself {
-            return Err(SchemaError::DefaultRequired {
-                table: schema.name.clone(),
-                field: field.name.clone(),
-            }
-            .into());
-        }
-    }
-    let loader = TableLoader::with_account(Arc::clone(&schema), account);
-    rebuild(draft, loader, former, &schema, catalog)?;
     Ok(schema)
 }
 
-/// Removes a field from the table and from every record.
-pub(crate) fn remove_field(
+/// Gives a table another limit of its memory, or that of the database.
+pub(crate) fn set_memory_limit(
     draft: &mut Draft,
-    account: &Arc<MemoryAccount>,
     table: &str,
-    field: &str,
+    memory_limit_bytes: Option<u64>,
 ) -> Result<Arc<TableSchema>, TransactionError> {
     let current = draft.snapshot();
     let mut catalog = current.catalog().clone();
-    let schema = catalog.remove_field(table, field)?;
-    let loader = TableLoader::with_account(Arc::clone(&schema), account);
-    rebuild(draft, loader, existing(&current, table)?, &schema, catalog)?;
+    let schema = catalog.set_memory_limit(table, memory_limit_bytes)?;
+    let former = existing(&current, table)?.version;
+    former.enforce_limit_of(&schema);
+    draft.set_schema(former, Arc::clone(&schema), Arc::clone(&former.indexes));
+    draft.set_catalog(catalog);
     Ok(schema)
 }
 
@@ -134,10 +112,16 @@ pub(crate) fn compact(
     table: &str,
 ) -> Result<(), TransactionError> {
     let current = draft.snapshot();
-    let former = existing(&current, table)?;
-    let schema = Arc::clone(&former.version.schema);
-    let loader = TableLoader::with_account(Arc::clone(&schema), account).packed();
-    rebuild(draft, loader, former, &schema, current.catalog().clone())
+    let now = existing(&current, table)?;
+    let mut loader = TableLoader::beyond_limit(Arc::clone(&now.version.schema), account).packed();
+    for (id, record) in now.records() {
+        loader.push(id, record)?;
+    }
+    let loaded = loader.finish_as(&now.version.shared)?;
+    draft.set_loaded(loaded, Indexes::clone(&now.version.indexes));
+    // Another catalog, though an equal one, says that a table is gone.
+    draft.set_catalog(current.catalog().clone());
+    Ok(())
 }
 
 /// Puts the records that a table had in another snapshot in the place of those that it has, where
@@ -159,7 +143,7 @@ pub(crate) fn restore_records(
     for (id, record) in table.records() {
         loader.push(id, record)?;
     }
-    let loaded = loader.finish_as(now.version)?;
+    let loaded = loader.finish_as(&now.version.shared)?;
     let relations = current.catalog().relations_of(now.schema());
     let indexes = build_indexes_of(loaded.records(), now.schema(), relations)?;
     draft.set_loaded(loaded, indexes);
@@ -169,45 +153,7 @@ pub(crate) fn restore_records(
         let targets = existing(&changed, relation.to_table.as_str())?;
         check_references(&from.version.indexes, from, targets, relation)?;
     }
-    Ok(())
-}
-
-/// Copies every record into a table of another schema, field by field, by name.
-fn rebuild(
-    draft: &mut Draft,
-    mut loader: TableLoader,
-    former: TableView<'_>,
-    schema: &Arc<TableSchema>,
-    catalog: Catalog,
-) -> Result<(), TransactionError> {
-    let (old, new) = (former.schema().layout.fields(), schema.layout.fields());
-    let mut blank = vec![0; schema.record_size()];
-    for field in new {
-        if let Some(default) = &field.default {
-            let written = field
-                .layout
-                .serializer
-                .write(default, field.bytes_mut(&mut blank));
-            written.expect("a default was checked when its field was defined");
-        }
-    }
-    let pairs: Vec<_> = new
-        .iter()
-        .filter_map(|field| Some((old.iter().find(|former| former.name == field.name)?, field)))
-        .collect();
-    let mut record = Vec::new();
-    for (id, bytes) in former.records() {
-        record.clone_from(&blank);
-        for (from, to) in &pairs {
-            to.bytes_mut(&mut record).copy_from_slice(from.bytes(bytes));
-        }
-        loader.push(id, &record)?;
-    }
-    let loaded = loader.finish_as(former.version)?;
-    let relations = catalog.relations_of(schema);
-    let indexes = build_indexes_of(loaded.records(), schema, relations)?;
-    draft.set_loaded(loaded, indexes);
-    draft.set_catalog(catalog);
+    draft.set_catalog(current.catalog().clone());
     Ok(())
 }
 
@@ -222,7 +168,7 @@ fn build_indexes(
 
 /// The indexes of these records.
 pub(crate) fn build_indexes_of<'r>(
-    records: impl Iterator<Item = (RecordId, &'r [u8])>,
+    records: impl Iterator<Item = (RecordId, RecordRef<'r>)>,
     schema: &TableSchema,
     relations: &TableRelations,
 ) -> Result<Indexes, TransactionError> {
@@ -234,20 +180,24 @@ pub(crate) fn build_indexes_of<'r>(
     for (id, record) in records {
         empty.note(&mut update, id, None, Some(record));
     }
-    empty.apply(update).map_err(
-        |DuplicateKey {
-             field,
-             existing,
-             id,
-         }| {
-            TransactionError::DuplicateKey {
-                table: schema.name.clone(),
-                field: schema.layout.fields()[field].name.clone(),
-                value: format!("that of record {id}"),
-                existing,
-            }
-        },
-    )
+    empty
+        .apply(update)
+        .map_err(|duplicate| duplicate_key(schema, duplicate))
+}
+
+/// The error for two records with one key.
+pub(super) fn duplicate_key(schema: &TableSchema, duplicate: DuplicateKey) -> TransactionError {
+    let DuplicateKey {
+        field,
+        existing,
+        id,
+    } = duplicate;
+    TransactionError::DuplicateKey {
+        table: schema.name.clone(),
+        field: schema.layout.fields()[field].name.clone(),
+        value: format!("that of record {id}"),
+        existing,
+    }
 }
 
 /// Checks that every id in the field of a relation is that of a record.

@@ -1,7 +1,7 @@
 //! The changes of one transaction to one table.
 
 use crate::{
-    schema::{FieldMask, Name, RecordId},
+    schema::{FieldMask, Name, RecordId, RecordRef},
     storage::{
         Change, ChangeList, Draft, Overlay, SlotBytes, SlotRef, Snapshot, StagedTree, StorageError,
         TableVersion, TableView, replace_records, write_records,
@@ -72,6 +72,30 @@ impl StagingBuffer {
         provisional: bool,
         write: impl FnOnce(&mut [u8]),
     ) -> Result<RecordId, StorageError> {
+        self.stage_insert(table, provisional, |staged, id| {
+            write(staged.insert(id)?);
+            Ok(())
+        })
+    }
+
+    /// Adds a record that passed the check of its layout under a new id.
+    pub(super) fn stage_create_record(
+        &mut self,
+        table: &TableVersion,
+        provisional: bool,
+        record: RecordRef<'_>,
+    ) -> Result<RecordId, StorageError> {
+        self.stage_insert(table, provisional, |staged, id| {
+            staged.insert_record(id, record)
+        })
+    }
+
+    fn stage_insert(
+        &mut self,
+        table: &TableVersion,
+        provisional: bool,
+        insert: impl FnOnce(&mut StagedTree, RecordId) -> Result<(), StorageError>,
+    ) -> Result<RecordId, StorageError> {
         let id = match provisional {
             false => table.shared.next_id(),
             true => {
@@ -83,7 +107,7 @@ impl StagingBuffer {
             }
         };
         self.half_done = true;
-        write(self.staged.insert(id)?);
+        insert(&mut self.staged, id)?;
         self.records += 1;
         self.changes.add(Change::Create { id });
         self.half_done = false;
@@ -107,6 +131,26 @@ impl StagingBuffer {
         }
         self.half_done = false;
         Ok(result)
+    }
+
+    /// Replaces a record by one that passed the check of its layout and differs from it in these
+    /// fields at most.
+    pub(super) fn stage_replace(
+        &mut self,
+        id: RecordId,
+        record: RecordRef<'_>,
+        fields: FieldMask,
+    ) -> Result<(), TransactionError> {
+        self.half_done = true;
+        let replaced = self.staged.replace_record(id, record)?;
+        self.half_done = false;
+        if !replaced {
+            return Err(self.not_found(id));
+        }
+        if !fields.is_empty() {
+            self.changes.add(Change::Update { id, fields });
+        }
+        Ok(())
     }
 
     /// Marks a record deleted.

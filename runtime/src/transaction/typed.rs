@@ -88,6 +88,26 @@ impl<T: Record> TableMut<'_, T> {
         Ok(())
     }
 
+    /// Hands every record for which `matches` holds to `change`, on all cores. Pages in which none
+    /// matches are neither copied nor written.
+    pub fn par_for_each_mut_where(
+        &mut self,
+        matches: impl Fn(Id<T>, &T) -> bool + Sync,
+        change: impl Fn(Id<T>, &mut T) + Sync,
+    ) -> Result<(), TransactionError> {
+        let layout = T::layout();
+        let choose = |id, slot: SlotRef<'_>| {
+            let id = Id::new(id);
+            matches(id, slot.record::<T>()).then_some(id)
+        };
+        let write = |id, bytes: &mut SlotBytes<'_>| {
+            with_record_mut(layout, bytes, |record| change(id, record));
+        };
+        self.staging
+            .stage_replacements(self.base.version, &choose, &write)?;
+        Ok(())
+    }
+
     /// Hands every record to `change`, on all cores, and puts what that gives in its place. Pages
     /// in which no record is replaced are neither copied nor written, so this is the pass for
     /// tables of which each tick moves a part.

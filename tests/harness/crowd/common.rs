@@ -44,11 +44,15 @@ pub(super) fn check(snapshot: &Snapshot) {
     let accounts = snapshot.table::<Account>();
     let one_by_one: i64 = accounts.iter().map(|(_, a)| a.balance).sum();
     let purses = snapshot.table_by_name("purse").expect("it is there");
-    let in_purses: i64 = purses.records().map(|(_, bytes)| integer(bytes)).sum();
+    let in_purses: i64 = purses
+        .records()
+        .map(|(_, purse)| integer(purse.fixed))
+        .sum();
     assert_eq!(one_by_one + in_purses, TOTAL, "money comes and goes");
     let twins = snapshot.table_by_name("twin").expect("it is there");
-    for (id, bytes) in twins.records() {
-        assert_eq!(integer(&bytes[..8]), integer(&bytes[8..]), "twin {id}");
+    for (id, twin) in twins.records() {
+        let (left, right) = twin.fixed.split_at(8);
+        assert_eq!(integer(left), integer(right), "twin {id}");
     }
     assert_eq!(
         (accounts.len(), purses.len(), twins.len()),

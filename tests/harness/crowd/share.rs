@@ -177,10 +177,10 @@ impl Share {
         assert!(own.eq(self.parcels.iter().map(|(id, parcel)| (*id, *parcel))));
         let notes = snapshot.table_by_name("note").expect("it is there");
         let owner = self.owner.to_le_bytes();
-        let own = notes.records().filter(|(_, note)| note[..4] == owner);
+        let own = notes.records().filter(|(_, note)| note.fixed[..4] == owner);
         let model = self.notes.iter().map(|(id, note)| (*id, note.bytes()));
         assert!(
-            own.map(|(id, bytes)| (id.get(), bytes.to_vec()))
+            own.map(|(id, note)| (id.get(), note.fixed.to_vec()))
                 .eq(model.map(|(id, bytes)| (id, bytes.to_vec())))
         );
         for (id, parcel) in &self.parcels {

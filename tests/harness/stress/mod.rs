@@ -86,8 +86,11 @@ impl Stage {
     fn new(wanted: u64) -> Self {
         let db = Database::builder().table::<Account>().in_memory();
         let db = db.expect("a database in memory");
-        db.create_table(&table_definition("note", &[("number", "i64")]))
-            .expect("a new table");
+        db.create_table(&table_definition(
+            "note",
+            &[("number", "i64"), ("text", "string")],
+        ))
+        .expect("a new table");
         db.transact(|tx| {
             for _ in 0..ACCOUNTS {
                 tx.insert(Account { balance: 100 })?;
@@ -124,7 +127,8 @@ impl Stage {
         let snapshot = self.db.snapshot();
         let bytes = snapshot
             .tables()
-            .map(|t| t.len() * t.schema().record_size() as u64);
+            .flat_map(|table| table.records())
+            .map(|(_, record)| record.len() as u64);
         bytes.sum()
     }
 

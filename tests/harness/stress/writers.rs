@@ -76,7 +76,10 @@ pub(super) fn change_notes(stage: &Stage, mut random: Random) {
     let _ends_all = EndsAll(stage);
     let notes = stage.db.table("note").expect("it is there");
     while stage.goes_on() {
-        let value = Value::object([("number", i64::try_from(random.below(99)).expect("small"))]);
+        let length_end = random.pick(&[8, 30, 30, 3_000]);
+        let text = "ä".repeat(random.place(length_end));
+        let number = i64::try_from(random.below(99)).expect("it is small");
+        let value = Value::object([("number", Value::from(number)), ("text", text.into())]);
         let view = notes.buffer().load().expect("a table");
         let last = view.view().last_id();
         let some = view.view().records_after(random.below(last + 1)).next();

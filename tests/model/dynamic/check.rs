@@ -1,6 +1,6 @@
 //! Compares all that a view of a table shows with the model.
 
-use tickbase::{RecordId, TableView};
+use tickbase::{RecordId, RecordRef, TableView};
 
 use super::model::Model;
 
@@ -17,7 +17,7 @@ pub(super) fn check_records(view: TableView<'_>, model: &Model) {
     let (_, size) = model.layout();
     let bytes = |(id, record): (&u64, &Vec<_>)| (*id, model.bytes(record));
     let expected: Vec<(u64, Vec<u8>)> = model.records.iter().map(bytes).collect();
-    let own = |(id, record): (RecordId, &[u8])| (id.get(), record.to_vec());
+    let own = |(id, record): (RecordId, RecordRef<'_>)| (id.get(), record.fixed.to_vec());
     let shown: Vec<(u64, Vec<u8>)> = view.records().map(own).collect();
     assert_eq!(shown, expected, "what the records hold");
     assert_eq!(view.len(), expected.len() as u64);

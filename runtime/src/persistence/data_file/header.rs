@@ -2,7 +2,7 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use super::{BLOCK_BYTES, RUN_ALIGN, Run};
+use super::{BLOCK_BYTES, PART_ALIGN, Run};
 
 /// Bytes of the header, and so the place of the first record.
 pub(in crate::persistence) const HEADER_BYTES: usize = 4096;
@@ -11,7 +11,7 @@ pub(super) const MAGIC: [u8; 8] = *b"tickdata";
 /// The version of this format.
 pub(super) const FORMAT: u32 = 1;
 
-const RESERVED_BYTES: usize = HEADER_BYTES - 108 - 4;
+const RESERVED_BYTES: usize = HEADER_BYTES - 120 - 4;
 
 /// The header as it stands in the file.
 #[repr(C)]
@@ -35,6 +35,9 @@ pub(super) struct Header {
     pub(super) record_size: u32,
     pub(super) schema_version: u32,
     pub(super) checksums_crc32c: u32,
+    reserved_before: [u8; 4],
+    /// Bytes of the tails of all records.
+    pub(super) tails_length: u64,
     reserved: [u8; RESERVED_BYTES],
     /// Of all bytes before it.
     pub(super) header_crc32c: u32,
@@ -50,6 +53,7 @@ impl Header {
             format: FORMAT,
             records_length: parts.records_length,
             runs_offset: parts.runs_offset,
+            tails_length: parts.tails_length,
             checksums_offset: parts.checksums_offset,
             file_length: parts.file_length,
             ..Self::zeroed()
@@ -62,33 +66,46 @@ impl Header {
     }
 
     pub(super) fn reserved_is_zero(&self) -> bool {
-        self.reserved.iter().all(|byte| *byte == 0)
+        let mut reserved = self.reserved_before.iter().chain(&self.reserved);
+        reserved.all(|byte| *byte == 0)
     }
 }
 
-/// Where the parts of a file stand; all of it follows from three numbers.
+/// Where the parts of a file stand; all of it follows from four numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Parts {
     pub(super) records_length: u64,
     pub(super) runs_offset: u64,
+    pub(super) tails_offset: u64,
+    pub(super) tails_length: u64,
     pub(super) checksums_offset: u64,
     pub(super) file_length: u64,
 }
 
 impl Parts {
     /// None where a number would not fit, which no file that was written has.
-    pub(super) fn compute(record_size: u64, record_count: u64, run_count: u64) -> Option<Self> {
+    pub(super) fn compute(
+        record_size: u64,
+        record_count: u64,
+        run_count: u64,
+        tails_length: u64,
+    ) -> Option<Self> {
         let header = HEADER_BYTES as u64;
         let records_length = record_count.checked_mul(record_size)?;
         let runs_offset = header
             .checked_add(records_length)?
-            .checked_next_multiple_of(RUN_ALIGN)?;
+            .checked_next_multiple_of(PART_ALIGN)?;
         let runs_length = run_count.checked_mul(size_of::<Run>() as u64)?;
-        let checksums_offset = runs_offset.checked_add(runs_length)?;
+        let tails_offset = runs_offset.checked_add(runs_length)?;
+        let checksums_offset = tails_offset
+            .checked_add(tails_length)?
+            .checked_next_multiple_of(PART_ALIGN)?;
         let blocks = (checksums_offset - header).div_ceil(BLOCK_BYTES as u64);
         Some(Self {
             records_length,
             runs_offset,
+            tails_offset,
+            tails_length,
             checksums_offset,
             file_length: checksums_offset.checked_add(blocks.checked_mul(4)?)?,
         })

@@ -6,13 +6,17 @@
 //!                                           `numpy.memmap(file, offset=4096)` reads
 //!          zeros up to a multiple of 16
 //!          runs, 16 bytes each              the id that bit 0 stands for, then a bit per record
-//!          checksums, 4 bytes each          of every 64 KiB from 4096 to the end of the runs
+//!          tails, in the order of ids       what of each record does not fit into its fields,
+//!                                           without gaps; the fields say how long it is
+//!          zeros up to a multiple of 16
+//!          checksums, 4 bytes each          of every 64 KiB from 4096 up to here
 //! ```
 //!
 //! All numbers are little-endian. The header holds the checksum of the checksums, and
 //! `schema.json` that of the header, so a file cannot be exchanged for another that is whole in
 //! itself. Checksums are CRC-32C (Castagnoli).
 
+mod blocks;
 mod header;
 mod reader;
 mod writer;
@@ -27,8 +31,8 @@ compile_error!("records are little-endian on disk and in memory alike");
 
 /// Bytes under one checksum.
 const BLOCK_BYTES: usize = 64 * 1024;
-/// What the runs are aligned to.
-const RUN_ALIGN: u64 = 16;
+/// What the runs and the checksums are aligned to.
+const PART_ALIGN: u64 = 16;
 
 /// Up to 64 records: the id that bit 0 stands for, and the ids from there on that have a record.
 #[repr(C)]

@@ -6,11 +6,12 @@ use bytemuck::pod_read_unaligned;
 use uuid::Uuid;
 
 use super::{
-    BLOCK_BYTES, Run, block_checksum,
+    Run,
+    blocks::Blocks,
     header::{FORMAT, HEADER_BYTES, Header, MAGIC, Parts},
     hex,
 };
-use crate::schema::{RecordId, TableSchema};
+use crate::schema::{RecordId, RecordRef, TableSchema};
 
 /// What `schema.json` says of a file.
 #[derive(Clone, Copy, Debug)]
@@ -53,38 +54,40 @@ pub(in crate::persistence) fn read<E>(
     bytes: &[u8],
     expected: &Expected,
     schema: &TableSchema,
-    mut take: impl FnMut(RecordId, &[u8]) -> Result<(), E>,
+    mut take: impl FnMut(RecordId, RecordRef<'_>) -> Result<(), E>,
 ) -> Result<(), ReadError<E>> {
     let header = read_header(bytes, expected)?;
-    check_identity(&header, expected, schema)?;
-    let mut blocks = Blocks::new(bytes, &header)?;
-    let run_area = header.runs_offset as usize..header.checksums_offset as usize;
-    blocks.check_from(run_area.start)?;
-    let runs = &bytes[run_area];
+    let parts = check_identity(&header, expected, schema)?;
+    let blocks = Blocks::new(bytes, &header)?;
+    let [runs_start, tails_start, checksums_start] = [
+        parts.runs_offset,
+        parts.tails_offset,
+        parts.checksums_offset,
+    ]
+    .map(|offset| offset as usize);
+    let runs = blocks
+        .area(runs_start..tails_start)
+        .take(tails_start - runs_start)?;
     check_runs(&header, runs)?;
 
-    let record_size = schema.record_size();
-    let mut place = HEADER_BYTES;
+    let records_end = HEADER_BYTES + parts.records_length as usize;
+    let tails_end = tails_start + parts.tails_length as usize;
+    let mut records = blocks.area(HEADER_BYTES..records_end);
+    let mut tails = blocks.area(tails_start..tails_end);
     for id in runs.chunks_exact(size_of::<Run>()).flat_map(ids) {
-        let end = place + record_size;
-        blocks.check_up_to(end)?;
-        let record = &bytes[place..end];
-        check_record(schema, id, place, record)?;
+        let offset = records.place();
+        let fixed = records.take(schema.record_size())?;
+        let tail = tails.take(schema.layout.tail_bytes(fixed))?;
+        let record = RecordRef { fixed, tail };
+        check_record(schema, id, offset, record)?;
         take(id, record).map_err(ReadError::Refused)?;
-        place = end;
     }
-    // What is left before the runs shares a block with the last record, since both blocks and runs
-    // start at multiples of 16.
-    match bytes[place..header.runs_offset as usize]
-        .iter()
-        .position(|b| *b != 0)
-    {
-        None => Ok(()),
-        Some(at) => Err(damage(place + at, "zeros behind the records", "other bytes").into()),
-    }
+    records.finish("the records", runs_start)?;
+    tails.finish("the tails", checksums_start)?;
+    Ok(())
 }
 
-fn damage(offset: usize, expected: impl Display, found: impl Display) -> Damage {
+pub(super) fn damage(offset: usize, expected: impl Display, found: impl Display) -> Damage {
     Damage {
         offset: offset as u64,
         expected: expected.to_string(),
@@ -123,12 +126,12 @@ fn read_header(bytes: &[u8], expected: &Expected) -> Result<Header, Damage> {
     Ok(header)
 }
 
-/// Whether this is the very file that `schema.json` names.
+/// Whether this is the very file that `schema.json` names, and where its parts stand.
 fn check_identity(
     header: &Header,
     expected: &Expected,
     schema: &TableSchema,
-) -> Result<(), Damage> {
+) -> Result<Parts, Damage> {
     let database_id = Uuid::from_bytes(header.database_id);
     if database_id != expected.database_id {
         return Err(damage(
@@ -164,7 +167,11 @@ fn check_identity(
     check_numbers(header, expected, schema)
 }
 
-fn check_numbers(header: &Header, expected: &Expected, schema: &TableSchema) -> Result<(), Damage> {
+fn check_numbers(
+    header: &Header,
+    expected: &Expected,
+    schema: &TableSchema,
+) -> Result<Parts, Damage> {
     let equal = |offset, what: &str, expected: u64, found: u64| {
         if expected == found {
             return Ok(());
@@ -201,8 +208,13 @@ fn check_numbers(header: &Header, expected: &Expected, schema: &TableSchema) -> 
         in_area,
         header.record_count,
     )?;
-    let parts = Parts::compute(record_size, header.record_count, header.run_count)
-        .ok_or_else(|| damage(40, "counts that fit a file", "larger ones"))?;
+    let parts = Parts::compute(
+        record_size,
+        header.record_count,
+        header.run_count,
+        header.tails_length,
+    )
+    .ok_or_else(|| damage(40, "counts that fit a file", "larger ones"))?;
     equal(
         48,
         "a record area of",
@@ -221,74 +233,7 @@ fn check_numbers(header: &Header, expected: &Expected, schema: &TableSchema) -> 
     if !header.reserved_is_zero() {
         return Err(damage(108, "zeros in the reserved bytes", "others"));
     }
-    Ok(())
-}
-
-/// The blocks of a file with their checksums, each compared when somebody needs it.
-struct Blocks<'b> {
-    bytes: &'b [u8],
-    checksums: &'b [u8],
-    table_id: u32,
-    /// All blocks before this one were compared.
-    next: usize,
-}
-
-impl<'b> Blocks<'b> {
-    fn new(bytes: &'b [u8], header: &Header) -> Result<Self, Damage> {
-        let (bytes, checksums) = bytes.split_at(header.checksums_offset as usize);
-        let checksum = crc32c::crc32c(checksums);
-        if checksum != header.checksums_crc32c {
-            return Err(damage(
-                bytes.len(),
-                format_args!(
-                    "checksums with the checksum {}",
-                    hex(header.checksums_crc32c)
-                ),
-                format_args!("some with {}", hex(checksum)),
-            ));
-        }
-        Ok(Self {
-            bytes: &bytes[HEADER_BYTES..],
-            checksums,
-            table_id: header.table_id,
-            next: 0,
-        })
-    }
-
-    /// Compares the blocks from the one in which `offset` of the file lies to the last.
-    fn check_from(&self, offset: usize) -> Result<(), Damage> {
-        let first = (offset - HEADER_BYTES) / BLOCK_BYTES;
-        (first..self.checksums.len() / 4).try_for_each(|block| self.check(block))
-    }
-
-    /// Compares, each once, the blocks that lie before `end` of the file.
-    fn check_up_to(&mut self, end: usize) -> Result<(), Damage> {
-        let end = end - HEADER_BYTES;
-        while self.next * BLOCK_BYTES < end {
-            self.check(self.next)?;
-            self.next += 1;
-        }
-        Ok(())
-    }
-
-    fn check(&self, block: usize) -> Result<(), Damage> {
-        let start = block * BLOCK_BYTES;
-        let bytes = &self.bytes[start..self.bytes.len().min(start + BLOCK_BYTES)];
-        let expected: u32 = pod_read_unaligned(&self.checksums[block * 4..block * 4 + 4]);
-        let found = block_checksum(self.table_id, block as u64, bytes);
-        if found == expected {
-            return Ok(());
-        }
-        Err(damage(
-            HEADER_BYTES + start,
-            format_args!(
-                "{} bytes from there on with the checksum {}",
-                bytes.len(),
-                hex(expected)
-            ),
-            format_args!("some with {}", hex(found)),
-        ))
-    }
+    Ok(parts)
 }
 
 /// The ids of one run, which passed [`check_runs`].
@@ -343,7 +288,7 @@ fn check_record(
     schema: &TableSchema,
     id: RecordId,
     offset: usize,
-    record: &[u8],
+    record: RecordRef<'_>,
 ) -> Result<(), Damage> {
     let expected = || format!("a record of table `{}` (its id is {id})", schema.name);
     if let Err(faults) = schema.layout.check(record) {
@@ -351,7 +296,7 @@ fn check_record(
         return Err(damage(offset, expected(), faults.join(", ")));
     }
     for range in schema.layout.padding() {
-        if record[range.clone()].iter().any(|byte| *byte != 0) {
+        if record.fixed[range.clone()].iter().any(|byte| *byte != 0) {
             return Err(damage(
                 offset + range.start,
                 expected(),
@@ -368,7 +313,7 @@ mod tests {
     use crate::{
         persistence::{
             data_file::write,
-            testing::{MemoryFile, definition, gates, snapshot},
+            testing::{MemoryFile, definition, gates, note, notes, snapshot},
         },
         schema::Catalog,
     };
@@ -404,7 +349,7 @@ mod tests {
         let mut records = Vec::new();
         let schema = catalog.table(table).unwrap();
         let read = read::<()>(bytes, expected, schema, |id, record| {
-            records.push((id.get(), record.to_vec()));
+            records.push((id.get(), record.to_bytes().into_owned()));
             Ok(())
         });
         match read {
@@ -444,7 +389,7 @@ mod tests {
                 .map(|n| (n * 64, vec![1; record_size]))
                 .collect();
             let (mut bytes, expected) = file(&catalog, name, &records, count * 64);
-            let parts = Parts::compute(record_size as u64, count, 0).unwrap();
+            let parts = Parts::compute(record_size as u64, count, 0, 0).unwrap();
             assert!(bytes.len() as u64 > parts.runs_offset + runs);
             let around = |place: usize| place - 20..place + 20;
             let places = (0..bytes.len())
@@ -459,6 +404,109 @@ mod tests {
             }
             read_all(&bytes, &expected, &catalog, name).unwrap();
         }
+    }
+
+    /// Records of [`notes`] with short texts and long ones.
+    fn many_notes(count: u64) -> Vec<(u64, Vec<u8>)> {
+        let record = |number: u64| {
+            let title = "title ".repeat((number * number % 1_000) as usize);
+            note(
+                number as u8,
+                &title,
+                &[number as u8; 40][..number as usize % 41],
+            )
+        };
+        (1..=count)
+            .map(|number| (3 * number, record(number)))
+            .collect()
+    }
+
+    #[test]
+    fn texts_of_many_blocks_come_back_with_their_records() {
+        let catalog = notes();
+        for count in [0, 1, 2, 40, 300] {
+            let records = many_notes(count);
+            let (bytes, expected) = file(&catalog, "note", &records, 1_000);
+            let read = read_all(&bytes, &expected, &catalog, "note").unwrap();
+            assert!(read == records, "{count} records");
+        }
+        // More than a piece of the writer in one text.
+        let long = "x".repeat(3 * 1024 * 1024);
+        let records = [(1, note(1, &long, &[1; 100])), (2, note(2, "", &[2; 100]))];
+        let (bytes, expected) = file(&catalog, "note", &records, 2);
+        let read = read_all(&bytes, &expected, &catalog, "note").unwrap();
+        assert!(read == records);
+    }
+
+    #[test]
+    fn a_changed_byte_of_any_tail_is_found_at_its_block() {
+        let catalog = notes();
+        let (mut bytes, expected) = file(&catalog, "note", &many_notes(300), 900);
+        let header: Header = pod_read_unaligned(&bytes[..HEADER_BYTES]);
+        let tails = header.checksums_offset - header.tails_length;
+        assert!(
+            header.tails_length > 5 * 64 * 1024,
+            "they take several blocks"
+        );
+        let around = |place: u64| (place - 30..place + 30).map(|place| place as usize);
+        let places = (HEADER_BYTES..header.checksums_offset as usize).step_by(1021);
+        for place in places
+            .chain(around(tails))
+            .chain(around(header.checksums_offset))
+        {
+            bytes[place] ^= 1;
+            let damage = read_all(&bytes, &expected, &catalog, "note").unwrap_err();
+            if (place as u64) < header.checksums_offset {
+                let block = (place - HEADER_BYTES) / (64 * 1024) * 64 * 1024;
+                assert_eq!(damage.offset, (HEADER_BYTES + block) as u64, "{damage:?}");
+            }
+            bytes[place] ^= 1;
+        }
+        read_all(&bytes, &expected, &catalog, "note").unwrap();
+    }
+
+    #[test]
+    fn tails_that_are_not_those_of_the_records_are_refused_even_under_right_checksums() {
+        let catalog = notes();
+        let title = "a title of some length";
+        let records = [(1, note(1, title, b"")), (2, note(2, title, b""))];
+        let (bytes, expected) = file(&catalog, "note", &records, 2);
+        let damaged = |change: &dyn Fn(&mut [u8])| {
+            let (mut bytes, mut expected) = (bytes.clone(), expected);
+            change(&mut bytes);
+            let mut header: Header = pod_read_unaligned(&bytes[..HEADER_BYTES]);
+            let checksums = header.checksums_offset as usize;
+            let checksum = super::super::block_checksum(1, 0, &bytes[HEADER_BYTES..checksums]);
+            bytes[checksums..].copy_from_slice(&checksum.to_le_bytes());
+            header.checksums_crc32c = crc32c::crc32c(&bytes[checksums..]);
+            header.header_crc32c = Header::checksum(bytemuck::bytes_of(&header));
+            bytes[..HEADER_BYTES].copy_from_slice(bytemuck::bytes_of(&header));
+            expected.header_crc32c = header.header_crc32c;
+            read_all(&bytes, &expected, &catalog, "note").unwrap_err()
+        };
+        let first = HEADER_BYTES;
+        let tails = HEADER_BYTES + 80 + 16;
+        // No UTF-8, in the second of them.
+        let damage = damaged(&|bytes| bytes[tails + 26 + 10] = 0xFF);
+        assert_eq!(damage.offset, (first + 36) as u64);
+        assert!(damage.found.contains("`title`") && damage.found.contains("utf-8"));
+        // A slot that says that its text is longer or shorter than it is.
+        let damage = damaged(&|bytes| bytes[first + 4] += 1);
+        assert!(damage.found.contains("`title`"), "{damage:?}");
+        let damage = damaged(&|bytes| bytes[first + 36 + 4] -= 1);
+        assert!(damage.found.contains("`title`"), "{damage:?}");
+        // A slot that says that its text is larger than the file.
+        let damage = damaged(&|bytes| bytes[first + 36 + 4..][..4].fill(0xFF));
+        assert_eq!(damage.offset, (tails + 26) as u64);
+        assert_eq!(damage.found, "26 bytes");
+        // One that says that all of it stands in the slot, so that bytes are left.
+        let damage = damaged(&|bytes| bytes[first + 36 + 4..][..16].fill(0));
+        assert_eq!(damage.offset, (tails + 26) as u64);
+        assert_eq!(damage.found, "26 bytes more");
+        // Something behind the last of them.
+        let damage = damaged(&|bytes| bytes[tails + 52] = 1);
+        assert_eq!(damage.offset, (tails + 52) as u64);
+        assert_eq!(damage.expected, "zeros behind the tails");
     }
 
     #[test]
@@ -503,6 +551,8 @@ mod tests {
             forged(|header| header.run_count = u64::MAX),
             forged(|header| header.run_count = 0),
             forged(|header| header.runs_offset += 16),
+            forged(|header| header.tails_length = 1),
+            forged(|header| header.tails_length = u64::MAX),
             forged(|header| header.checksums_offset = u64::MAX),
             forged(|header| header.file_length -= 1),
             forged(|header| header.record_size = 0),

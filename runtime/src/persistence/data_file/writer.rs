@@ -37,14 +37,19 @@ pub(in crate::persistence) fn write(
             runs + u64::from(live != 0),
         )
     });
-    let parts = Parts::compute(record_size as u64, record_count, run_count)
+    let tails = || {
+        let records = table.records().filter(|_| schema.layout.has_tails());
+        records.map(|(_, record)| record.tail)
+    };
+    let tails_length = tails().map(|tail| tail.len() as u64).sum();
+    let parts = Parts::compute(record_size as u64, record_count, run_count, tails_length)
         .ok_or(io::ErrorKind::FileTooLarge)?;
 
     let mut pieces = Pieces::new(&mut *file, schema.id.0);
     for page in table.pages() {
         for (_, record) in page.records() {
-            debug_assert_eq!(record.len(), record_size);
-            pieces.push(record)?;
+            debug_assert_eq!(record.fixed.len(), record_size);
+            pieces.push(record.fixed)?;
         }
     }
     let records_end = HEADER_BYTES as u64 + parts.records_length;
@@ -56,6 +61,12 @@ pub(in crate::persistence) fn write(
             live: page.live(),
         }))?;
     }
+    for tail in tails() {
+        pieces.push(tail)?;
+    }
+    let tails_end = parts.tails_offset + parts.tails_length;
+    let gap = (parts.checksums_offset - tails_end) as usize;
+    pieces.push(&[0; 16][..gap])?;
     let (end, checksums) = pieces.finish()?;
     assert_eq!(
         end, parts.checksums_offset,
@@ -141,7 +152,7 @@ impl<'f> Pieces<'f> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::persistence::testing::{MemoryFile, gates, snapshot};
+    use crate::persistence::testing::{MemoryFile, gates, note, notes, snapshot};
 
     #[test]
     fn a_small_file_has_the_bytes_that_were_written_by_hand() {
@@ -203,5 +214,48 @@ mod tests {
                 records: 3
             }
         );
+    }
+
+    #[test]
+    fn tails_follow_the_runs_in_the_order_of_ids_and_without_gaps() {
+        let catalog = notes();
+        let title = "a title of some length";
+        let records = [
+            (3, note(1, title, b"short")),
+            (4, note(2, "", b"")),
+            (9, note(3, "short", &[7; 13])),
+        ];
+        let snapshot = snapshot(1, &catalog, &[("note", &records, 9, 1)]);
+        let table = snapshot.table_by_name("note").unwrap();
+        let mut file = MemoryFile::default();
+        let written = write(&mut file, Uuid::nil(), 1, table).unwrap();
+        let bytes = file.bytes;
+
+        let fixed: Vec<u8> = records
+            .iter()
+            .flat_map(|(_, record)| record[..36].to_vec())
+            .collect();
+        assert_eq!(bytes[4096..4096 + 108], fixed);
+        assert_eq!(bytes[4096 + 108..4096 + 112], [0; 4]);
+        let runs = 4096 + 112;
+        let mut run = 1_u64.to_le_bytes().to_vec();
+        run.extend(0b1_0000_1100_u64.to_le_bytes());
+        assert_eq!(bytes[runs..runs + 16], run);
+        let tails = runs + 16;
+        let expected = [
+            &[22, 0, 0, 0][..],
+            title.as_bytes(),
+            &[13, 0, 0, 0],
+            &[7; 13],
+        ];
+        let expected = expected.concat();
+        assert_eq!(expected.len(), 43);
+        assert_eq!(bytes[tails..tails + 43], expected);
+        assert_eq!(bytes[tails + 43..tails + 48], [0; 5]);
+        let checksums = tails + 48;
+        assert_eq!(bytes.len(), checksums + 4);
+        assert_eq!(bytes[80..88], (checksums as u64).to_le_bytes());
+        assert_eq!(bytes[112..120], 43_u64.to_le_bytes());
+        assert_eq!(written.length, bytes.len() as u64);
     }
 }

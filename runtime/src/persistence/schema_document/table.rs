@@ -19,6 +19,9 @@ pub(in crate::persistence) struct TableEntry {
     pub(in crate::persistence) record_size: usize,
     pub(in crate::persistence) schema_version: u32,
     compiled: bool,
+    /// None where the database says, and in files of before there were limits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    memory_limit_bytes: Option<u64>,
     documentation: String,
     /// The highest record id ever given out.
     pub(in crate::persistence) last_id: u64,
@@ -70,6 +73,7 @@ impl TableEntry {
             record_size: schema.record_size(),
             schema_version: schema.schema_version,
             compiled: schema.compiled,
+            memory_limit_bytes: schema.memory_limit_bytes,
             documentation: schema.documentation.clone(),
             last_id: contents.last_id,
             records: contents.records,
@@ -86,10 +90,9 @@ impl TableEntry {
             .map(|field| field.definition(types))
             .collect();
         let definition = TableDefinition {
-            name: Name::new(&self.name).map_err(text)?,
-            fields: fields?,
-            relations: Vec::new(),
+            memory_limit_bytes: self.memory_limit_bytes,
             documentation: self.documentation.clone(),
+            ..TableDefinition::new(Name::new(&self.name).map_err(text)?, fields?)
         };
         if self.id == 0 || self.schema_version == 0 {
             return Err(format!("table `{}` has an id or version of 0", self.name));
@@ -145,14 +148,11 @@ impl FieldEntry {
         })
     }
 
-    /// JSON has fewer types than fields have: the bytes of the field tell which one was meant.
+    /// JSON has fewer types than fields have: that of the field tells which one was meant.
     fn typed(&self, default: &Value, types: &TypeRegistry) -> Result<Value, String> {
         let layout = types.resolve(&self.r#type).map_err(text)?;
-        let mut bytes = vec![0; layout.size];
-        match layout.serializer.write(default, &mut bytes) {
-            Ok(()) => Ok(layout.serializer.read(&bytes)),
-            Err(fault) => Err(format!("the default of field `{}`: {fault}", self.name)),
-        }
+        let normalized = layout.normalize(default);
+        normalized.map_err(|fault| format!("the default of field `{}`: {fault}", self.name))
     }
 }
 

@@ -20,7 +20,7 @@ pub(in crate::schema) fn array(element: Arc<TypeLayout>, length: usize) -> TypeL
             length,
         },
     );
-    layout.ordered = element.ordered;
+    (layout.pod, layout.ordered) = (element.pod, element.ordered);
     for index in 0..length {
         let start = index * element.size;
         layout.padding.extend(

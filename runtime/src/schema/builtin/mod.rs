@@ -4,6 +4,7 @@ mod array;
 mod reference;
 mod scalar;
 mod text;
+mod variable;
 
 use std::{cmp::Ordering, sync::Arc};
 
@@ -11,8 +12,9 @@ pub(super) use array::array;
 pub(super) use reference::reference;
 use scalar::{Micros, UuidBytes, scalar};
 pub(super) use text::text;
+use variable::variable;
 
-use super::{TypeLayout, TypeSerializer, TypeShape, Value, ValueFault};
+use super::{TypeLayout, TypeSerializer, TypeShape, Value, ValueFault, VariableKind};
 
 /// Every built-in type that has no parameter.
 pub(super) fn all() -> impl Iterator<Item = TypeLayout> {
@@ -32,6 +34,8 @@ pub(super) fn all() -> impl Iterator<Item = TypeLayout> {
         scalar::<f64>("f64"),
         scalar::<Micros>("timestamp"),
         scalar::<UuidBytes>("uuid"),
+        variable(VariableKind::Text),
+        variable(VariableKind::Bytes),
     ]
     .into_iter()
 }

@@ -5,10 +5,12 @@
 
 mod key;
 
+use std::borrow::Cow;
+
 use imbl::OrdMap;
 use key::FieldKey;
 
-use crate::schema::{RecordId, TableRelations, TableSchema};
+use crate::schema::{RecordId, RecordRef, TableRelations, TableSchema, Variable};
 
 /// The indexes of one table at one version.
 #[derive(Clone, Debug, Default)]
@@ -17,12 +19,13 @@ pub(crate) struct Indexes {
     references: Vec<ReferenceIndex>,
 }
 
-/// The bytes of a field in a record.
+/// Where a field stands in a record.
 #[derive(Clone, Copy, Debug)]
 struct FieldPlace {
     index: usize,
     offset: usize,
     size: usize,
+    variable: Option<Variable>,
 }
 
 impl FieldPlace {
@@ -32,11 +35,29 @@ impl FieldPlace {
             index,
             offset: field.offset,
             size: field.layout.size,
+            variable: field.layout.variable(),
         }
     }
 
-    fn bytes(self, record: &[u8]) -> &[u8] {
-        &record[self.offset..self.offset + self.size]
+    /// Its place in the fixed part of a record.
+    fn bytes(self, fixed: &[u8]) -> &[u8] {
+        &fixed[self.offset..self.offset + self.size]
+    }
+
+    /// What makes equal values equal: see [`Field::key_bytes`](crate::Field::key_bytes).
+    fn key_bytes(self, record: RecordRef<'_>) -> Cow<'_, [u8]> {
+        let place = self.bytes(record.fixed);
+        match self.variable {
+            None => Cow::Borrowed(place),
+            Some(variable) => variable.key(variable.content(place, record.tail)),
+        }
+    }
+
+    fn key(self, bytes: &[u8]) -> FieldKey {
+        match self.variable {
+            None => FieldKey::fixed(bytes),
+            Some(_) => FieldKey::variable(bytes),
+        }
     }
 }
 
@@ -100,7 +121,8 @@ impl Indexes {
         self.unique.is_empty() && self.references.is_empty()
     }
 
-    /// Whether two states of a record differ in a field that is indexed.
+    /// Whether two states of a record differ in a field that is indexed, by their fixed parts: a
+    /// pass, which asks this, writes no tails.
     #[inline]
     pub(crate) fn differ(&self, before: &[u8], after: &[u8]) -> bool {
         let differs = |field: FieldPlace| field.bytes(before) != field.bytes(after);
@@ -121,26 +143,24 @@ impl Indexes {
         &self,
         update: &mut IndexUpdate,
         id: RecordId,
-        before: Option<&[u8]>,
-        after: Option<&[u8]>,
+        before: Option<RecordRef<'_>>,
+        after: Option<RecordRef<'_>>,
     ) {
         let changed = |field: FieldPlace| {
-            let (before, after) = (
-                before.map(|r| field.bytes(r)),
-                after.map(|r| field.bytes(r)),
-            );
+            let key = |record| field.key_bytes(record);
+            let (before, after) = (before.map(key), after.map(key));
             (before != after).then_some((before, after))
         };
         for (index, (removed, added)) in self.unique.iter().zip(&mut update.unique) {
             if let Some((before, after)) = changed(index.field) {
-                removed.extend(before.map(FieldKey::new));
-                added.extend(after.map(|bytes| (FieldKey::new(bytes), id)));
+                removed.extend(before.map(|bytes| index.field.key(&bytes)));
+                added.extend(after.map(|bytes| (index.field.key(&bytes), id)));
             }
         }
         for (index, (released, held)) in self.references.iter().zip(&mut update.references) {
             if let Some((before, after)) = changed(index.field) {
-                released.extend(before.and_then(referred));
-                held.extend(after.and_then(referred));
+                released.extend(before.and_then(|bytes| referred(&bytes)));
+                held.extend(after.and_then(|bytes| referred(&bytes)));
             }
         }
     }
@@ -181,13 +201,13 @@ impl Indexes {
         Ok(next)
     }
 
-    /// The record that has these bytes in the unique field of this place.
+    /// The record whose value in the unique field of this place has these key bytes.
     pub(crate) fn find(&self, field: usize, bytes: &[u8]) -> Option<RecordId> {
         let index = self
             .unique
             .iter()
             .find(|index| index.field.index == field)?;
-        index.ids.get(&FieldKey::new(bytes)).copied()
+        index.ids.get(&index.field.key(bytes)).copied()
     }
 
     /// Whether the field of this place has a unique index.

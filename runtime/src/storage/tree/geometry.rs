@@ -52,10 +52,9 @@ impl Geometry {
     /// For the records of a table.
     pub(crate) fn of(schema: &TableSchema) -> Self {
         let geometry = Self::new(schema.record_size());
-        let fields = schema.layout.fields();
-        match fields.iter().all(|field| field.layout.pod) {
-            true => geometry,
-            false => geometry.with_tails(),
+        match schema.layout.has_tails() {
+            true => geometry.with_tails(),
+            false => geometry,
         }
     }
 

@@ -13,9 +13,13 @@
 //!   its tail, where the table has tails, is null or leads to one.
 //! - Where a tree has nothing, an empty node stands, which is a constant of the program.
 
+mod difference;
 mod geometry;
 mod node;
+mod page_copy;
+mod parts;
 mod pass;
+mod path;
 mod staged;
 mod tail;
 #[cfg(test)]
@@ -25,11 +29,11 @@ mod view;
 pub(crate) use geometry::Geometry;
 pub(super) use geometry::PACKED_CLASSES;
 pub(super) use node::{PRIVATE, node_bytes};
+pub(super) use parts::{Retired, RetiredBlocks, Side, StagedParts, made_blocks, stamp_new_parts};
 pub(super) use pass::{LeafWriter, PassSlot};
 pub(crate) use staged::StagedTree;
-pub(super) use staged::{Retired, RetiredBlocks, Side, StagedParts, made_blocks, stamp_new_parts};
 pub(crate) use view::TreeView;
-pub(super) use view::{Leaf, Page};
+pub(super) use view::{Leaf, Page, prefetch_record};
 
 use super::memory::Block;
 

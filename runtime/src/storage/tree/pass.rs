@@ -5,7 +5,8 @@
 use super::{
     Geometry, StagedTree,
     node::{LEAF_PAGES, LeafMut, PageEntry},
-    staged::{Retired, bits, renew_page},
+    page_copy::{bits, renew_page},
+    parts::Retired,
 };
 use crate::{
     schema::RecordId,
@@ -130,7 +131,7 @@ impl LeafWriter<'_> {
         let new = self.spare.pop().map_or_else(take, Ok)?;
         let (stamp, geometry) = (self.staged.stamp, self.staged.tree.geometry);
         renew_page(&mut self.node, place, new, stamp, geometry, &mut |block| {
-            self.retired.push(block)
+            self.retired.push(block);
         });
         Ok(Some(old))
     }

@@ -5,56 +5,20 @@
 
 use std::{fmt, sync::Arc};
 
-use smallvec::SmallVec;
-
 use super::{
-    Geometry, Tree, TreeView,
-    geometry::{PACKED_HEADER_BYTES, TAIL_BYTES},
-    node::{
-        InnerNode, LEAF_PAGES, LEVELS_MAX, LeafMut, LeafRef, PRIVATE, PageEntry, child_index,
-        empty_node, make_node, stamp_of,
-    },
+    Tree, TreeView,
+    node::{LeafMut, PRIVATE, PageEntry},
+    page_copy::{bits, replace_tail, tail_slot},
+    parts::{Retired, Side, StagedParts, made_blocks},
     tail,
 };
 use crate::{
-    schema::RecordId,
+    schema::{RecordId, RecordRef},
     storage::{StorageError, cast::SlotBytes, memory::Block, table_memory::TableMemory},
 };
 
 /// The most record ids of a table, so that no arithmetic on them overflows.
 const ID_MAX: u64 = 1 << 48;
-
-/// A block that a tree no longer reaches.
-#[derive(Clone, Copy, Debug)]
-pub(in crate::storage) struct Retired {
-    pub(in crate::storage) block: Block,
-    pub(in crate::storage) side: Side,
-    /// The version from which on it was visible, or a private stamp where it never was.
-    pub(in crate::storage) born: u64,
-}
-
-/// What a block of a table is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::storage) enum Side {
-    Page,
-    /// A packed page of this class.
-    Packed(usize),
-    Node,
-    Tail {
-        /// The size of the block that was asked for.
-        bytes: u32,
-    },
-}
-
-/// A node that a staged tree made.
-#[derive(Clone, Copy, Debug)]
-pub(in crate::storage) enum NewNode {
-    Leaf(Block),
-    Inner(Block),
-}
-
-/// A tail that a staged tree made, and the bytes of its block.
-type NewTail = (Block, u32);
 
 /// A tree with the changes of one transaction. Dropping it gives back all that it made.
 pub(crate) struct StagedTree {
@@ -63,16 +27,11 @@ pub(crate) struct StagedTree {
     /// [`PRIVATE`] with the number of the transaction.
     pub(super) stamp: u64,
     /// The leaf that was written last, and its number: it is private.
-    recent: Option<(u64, Block)>,
+    pub(super) recent: Option<(u64, Block)>,
     /// What was made and replaced, in a box, so that the tree moves through a commit as a few words;
     /// none only once it was taken.
     parts: Option<Box<StagedParts>>,
 }
-
-/// What one transaction makes in one tree: the path to one page without an allocation.
-pub(in crate::storage) type NewNodes = SmallVec<[NewNode; 4]>;
-/// What one transaction replaces in one tree: a page and the path to it without an allocation.
-pub(in crate::storage) type RetiredBlocks = SmallVec<[Retired; 4]>;
 
 impl fmt::Debug for StagedTree {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -80,16 +39,6 @@ impl fmt::Debug for StagedTree {
             .field("tree", &self.tree)
             .finish_non_exhaustive()
     }
-}
-
-/// What a staged tree leaves behind when it becomes part of a draft.
-pub(in crate::storage) struct StagedParts {
-    /// The stamp of what was made, until it is published.
-    stamp: u64,
-    /// What was made, and is reached by nobody else until it is published.
-    new_nodes: NewNodes,
-    new_tails: Vec<NewTail>,
-    pub(in crate::storage) retired: RetiredBlocks,
 }
 
 impl StagedTree {
@@ -104,12 +53,7 @@ impl StagedTree {
             memory,
             stamp: PRIVATE | transaction,
             recent: None,
-            parts: Some(Box::new(StagedParts {
-                stamp: PRIVATE | transaction,
-                new_nodes: NewNodes::new(),
-                new_tails: Vec::new(),
-                retired: RetiredBlocks::new(),
-            })),
+            parts: Some(Box::new(StagedParts::new(PRIVATE | transaction))),
         }
     }
 
@@ -130,16 +74,48 @@ impl StagedTree {
         if self.view().get(id).is_some() {
             return Err(StorageError::IdTaken { id });
         }
+        if self.memory.limit_bytes().is_some() && !self.view().has_page(leaf, page) {
+            self.memory.admit(geometry.page_bytes())?;
+        }
         let mut node = self.leaf_with_page(leaf, page)?;
         let mut entry = node.entry(page);
         entry.live |= 1 << bit;
         node.set_entry(page, entry);
         if geometry.has_tails() {
-            // A deleted record may have stood here in an older version of the page.
+            // A deleted record may have stood here.
             // SAFETY: the page is private to this tree, which is borrowed exclusively.
-            unsafe { tail_slot(&entry, geometry, bit).write(std::ptr::null_mut()) };
+            if let Some(old) = unsafe { replace_tail(&entry, geometry, bit, None) } {
+                self.parts().retired.push(old);
+            }
         }
         Ok(self.slot_mut(&entry, bit))
+    }
+
+    /// Adds a record: its fixed part and its tail.
+    pub(crate) fn insert_record(
+        &mut self,
+        id: RecordId,
+        record: RecordRef<'_>,
+    ) -> Result<(), StorageError> {
+        self.insert(id)?.copy_from_slice(record.fixed);
+        if !record.tail.is_empty() {
+            self.set_tail(id, record.tail)?;
+        }
+        Ok(())
+    }
+
+    /// Replaces a live record by bytes that passed the check of its layout; false where there is
+    /// no such record.
+    pub(crate) fn replace_record(
+        &mut self,
+        id: RecordId,
+        record: RecordRef<'_>,
+    ) -> Result<bool, StorageError> {
+        if self.tree.geometry.has_tails() && !self.set_tail(id, record.tail)? {
+            return Ok(false);
+        }
+        let slot = self.update(id)?;
+        Ok(slot.map(|mut slot| slot.set(record.fixed)).is_some())
     }
 
     /// The bytes of a live record, to change; none where there is no such record.
@@ -163,6 +139,9 @@ impl StagedTree {
         if former == bytes {
             return Ok(true);
         }
+        if bytes.len() > former.len() {
+            self.memory.admit(bytes.len() - former.len())?;
+        }
         let (leaf, page, bit) = geometry.place(id.get() - 1);
         let new = self.new_tail(bytes)?;
         let entry = match self.leaf_with_page(leaf, page) {
@@ -173,13 +152,8 @@ impl StagedTree {
             }
         };
         // SAFETY: the page is private to this tree, which is borrowed exclusively.
-        let slot = unsafe { tail_slot(&entry, geometry, bit) };
-        // SAFETY: as above.
-        let old = Block::from_ptr(unsafe { slot.read() });
-        // SAFETY: as above.
-        unsafe { slot.write(new.map_or(std::ptr::null_mut(), Block::as_ptr)) };
-        if let Some(old) = old {
-            self.parts().retired.push(retired_tail(old));
+        if let Some(old) = unsafe { replace_tail(&entry, geometry, bit, new) } {
+            self.parts().retired.push(old);
         }
         Ok(true)
     }
@@ -227,6 +201,10 @@ impl StagedTree {
             self.leaf_mut(block).entry(page).page.is_null(),
             "there are records in the page already"
         );
+        self.memory.admit(match class {
+            Some(class) => geometry.packed_bytes(class),
+            None => geometry.page_bytes(),
+        })?;
         let new = self.take(side)?;
         let mut entry = PageEntry {
             page: new.as_ptr(),
@@ -251,8 +229,23 @@ impl StagedTree {
         Ok(())
     }
 
-    /// Gives a record of a page that this tree made a tail for the first time.
-    pub(crate) fn add_tail(&mut self, id: RecordId, bytes: &[u8]) -> Result<(), StorageError> {
+    /// A tail for a record that is to be added; none where `bytes` are none. It goes with the tree.
+    pub(in crate::storage) fn spare_tail(
+        &mut self,
+        bytes: &[u8],
+    ) -> Result<Option<Block>, StorageError> {
+        if !bytes.is_empty() {
+            self.memory.admit(bytes.len())?;
+        }
+        self.new_tail(bytes)
+    }
+
+    /// Gives a record of a page that this tree made a spare tail, for the first time.
+    pub(in crate::storage) fn add_tail(
+        &mut self,
+        id: RecordId,
+        tail: Block,
+    ) -> Result<(), StorageError> {
         let geometry = self.tree.geometry;
         assert!(geometry.has_tails(), "the table has fields of any length");
         let (leaf, page, bit) = geometry.place(id.get() - 1);
@@ -263,12 +256,11 @@ impl StagedTree {
             node.read().is_fresh(page) && entry.live >> bit & 1 == 1,
             "the record was just added"
         );
-        let new = self.new_tail(bytes)?;
         // SAFETY: the page is private to this tree, which is borrowed exclusively; packed pages
         // may be written until they are published, since nobody else has seen them.
         let slot = unsafe { tail_slot(&entry, geometry, bit) };
         // SAFETY: as above.
-        unsafe { slot.write(new.map_or(std::ptr::null_mut(), Block::as_ptr)) };
+        unsafe { slot.write(tail.as_ptr()) };
         Ok(())
     }
 
@@ -283,7 +275,7 @@ impl StagedTree {
         (self.tree, Arc::clone(&self.memory), parts)
     }
 
-    fn parts(&mut self) -> &mut StagedParts {
+    pub(super) fn parts(&mut self) -> &mut StagedParts {
         self.parts
             .as_mut()
             .expect("they are taken only with the tree")
@@ -295,12 +287,12 @@ impl StagedTree {
     }
 
     /// A private leaf of this tree, to write.
-    fn leaf_mut(&mut self, block: Block) -> LeafMut<'_> {
+    pub(super) fn leaf_mut(&mut self, block: Block) -> LeafMut<'_> {
         // SAFETY: the leaf is private to this tree, which is borrowed exclusively.
         unsafe { LeafMut::at(block, self.tree.geometry) }
     }
 
-    fn take(&self, side: Side) -> Result<Block, StorageError> {
+    pub(super) fn take(&self, side: Side) -> Result<Block, StorageError> {
         let mut arenas = self.memory.lock();
         match side {
             Side::Page => arenas.pages.take(),
@@ -331,170 +323,6 @@ impl StagedTree {
         }
     }
 
-    /// Adds levels above the root until the tree has room for a leaf.
-    fn grow_to(&mut self, leaf: u64) -> Result<(), StorageError> {
-        while leaf >= Tree::leaf_room(self.tree.height) {
-            let level = self.tree.height + 1;
-            if self.tree.root != empty_node(self.tree.height) {
-                let new = self.take(Side::Node)?;
-                self.make(new, empty_node(level), level);
-                // SAFETY: the node was just made by this tree, which is borrowed exclusively.
-                unsafe { InnerNode::set_child(new, 0, self.tree.root) };
-                self.tree.root = new;
-            } else {
-                self.tree.root = empty_node(level);
-            }
-            self.tree.height = level;
-            self.tree.room = Tree::room(self.tree.geometry, level);
-        }
-        Ok(())
-    }
-
-    /// The leaf with this number, private like its page of this place, which has full size.
-    fn leaf_with_page(&mut self, leaf: u64, page: usize) -> Result<LeafMut<'_>, StorageError> {
-        let block = self.private_leaf(leaf, Some(page))?;
-        Ok(self.leaf_mut(block))
-    }
-
-    /// The leaf with this number, made or copied where it is not private yet, and the path to it;
-    /// with it the page of this place, if one is asked for. All or nothing.
-    pub(super) fn private_leaf(
-        &mut self,
-        leaf: u64,
-        page: Option<usize>,
-    ) -> Result<Block, StorageError> {
-        let geometry = self.tree.geometry;
-        if let Some((number, block)) = self.recent
-            && number == leaf
-        {
-            if let Some(page) = page {
-                self.private_page(block, page)?;
-            }
-            return Ok(block);
-        }
-        self.grow_to(leaf)?;
-        let missing = self.missing_nodes(leaf);
-        let private = |page: usize| {
-            // SAFETY: this tree reaches the leaf where no node on the way to it is missing.
-            missing == 0 && unsafe { has_page(self.leaf_block(leaf), geometry, page) }
-        };
-        let wants_page = page.is_some_and(|page| !private(page));
-        let mut taken: SmallVec<[Block; LEVELS_MAX + 2]> = SmallVec::new();
-        let mut new_page = None;
-        if missing > 0 || wants_page {
-            let mut arenas = self.memory.lock();
-            if wants_page {
-                new_page = Some(arenas.pages.take()?);
-            }
-            if let Err(error) = arenas.nodes.take_many(missing, &mut taken) {
-                arenas.pages.give_back(new_page.into_iter());
-                return Err(error);
-            }
-        }
-        let block = self.private_path(leaf, &mut taken);
-        self.recent = Some((leaf, block));
-        if let (Some(page), Some(new)) = (page, new_page) {
-            self.renew_page(block, page, new);
-        }
-        Ok(block)
-    }
-
-    /// Nodes on the way to a leaf, itself included, that are not private yet: those below the last
-    /// private one.
-    fn missing_nodes(&self, leaf: u64) -> usize {
-        let mut node = self.tree.root;
-        let mut level = self.tree.height;
-        loop {
-            // SAFETY: this tree reaches the node, and nobody else writes what it reaches.
-            if unsafe { stamp_of(node) } != self.stamp {
-                return level as usize + 1;
-            }
-            if level == 0 {
-                return 0;
-            }
-            // SAFETY: as above; at this level it is an inner node.
-            node = unsafe { InnerNode::at(node) }.child(child_index(leaf, level));
-            level -= 1;
-        }
-    }
-
-    fn leaf_block(&self, leaf: u64) -> Block {
-        let mut node = self.tree.root;
-        for level in (1..=self.tree.height).rev() {
-            // SAFETY: this tree reaches the node; above the leaves all nodes are inner ones.
-            node = unsafe { InnerNode::at(node) }.child(child_index(leaf, level));
-        }
-        node
-    }
-
-    /// Makes the nodes on the way to a leaf private with the blocks `taken`, and gives the leaf.
-    fn private_path(&mut self, leaf: u64, taken: &mut SmallVec<[Block; LEVELS_MAX + 2]>) -> Block {
-        let mut above: Option<(Block, usize)> = None;
-        let mut node = self.tree.root;
-        let mut level = self.tree.height;
-        loop {
-            // SAFETY: this tree reaches the node.
-            let stamp = unsafe { stamp_of(node) };
-            if stamp != self.stamp {
-                let new = taken.pop().expect("as many were taken as are missing");
-                self.make(new, node, level);
-                if node != empty_node(level) {
-                    self.parts().retired.push(Retired {
-                        block: node,
-                        side: Side::Node,
-                        born: stamp,
-                    });
-                }
-                match above {
-                    // SAFETY: the node above is private to this tree, which is borrowed
-                    // exclusively.
-                    Some((above, index)) => unsafe { InnerNode::set_child(above, index, new) },
-                    None => self.tree.root = new,
-                }
-                node = new;
-            }
-            if level == 0 {
-                return node;
-            }
-            let index = child_index(leaf, level);
-            above = Some((node, index));
-            // SAFETY: this tree reaches the node, an inner one.
-            node = unsafe { InnerNode::at(node) }.child(index);
-            level -= 1;
-        }
-    }
-
-    /// Makes a private node of a block: a copy of `old`.
-    fn make(&mut self, new: Block, old: Block, level: u32) {
-        // SAFETY: the block was just taken from the node arena, and `old` is reached by others at
-        // most to be read.
-        unsafe { make_node(new, old, level, self.tree.geometry, self.stamp) };
-        self.parts().new_nodes.push(match level {
-            0 => NewNode::Leaf(new),
-            _ => NewNode::Inner(new),
-        });
-    }
-
-    /// Makes the page of a private leaf private, where it is not.
-    fn private_page(&mut self, leaf: Block, page: usize) -> Result<(), StorageError> {
-        // SAFETY: the leaf is private to this tree.
-        if unsafe { has_page(leaf, self.tree.geometry, page) } {
-            return Ok(());
-        }
-        let new = self.take(Side::Page)?;
-        self.renew_page(leaf, page, new);
-        Ok(())
-    }
-
-    fn renew_page(&mut self, leaf: Block, page: usize, new: Block) {
-        let (geometry, stamp) = (self.tree.geometry, self.stamp);
-        // SAFETY: the leaf is private to this tree, which is borrowed exclusively.
-        let mut node = unsafe { LeafMut::at(leaf, geometry) };
-        let retired = &mut self.parts().retired;
-        let mut retire = |block| retired.push(block);
-        renew_page(&mut node, page, new, stamp, geometry, &mut retire);
-    }
-
     fn slot_mut(&mut self, entry: &PageEntry, bit: u32) -> &mut [u8] {
         let geometry = self.tree.geometry;
         // SAFETY: the page is of this geometry and of full size, so each bit has a slot.
@@ -503,157 +331,6 @@ impl StagedTree {
         // block are initialised.
         unsafe { std::slice::from_raw_parts_mut(address, geometry.record_bytes()) }
     }
-}
-
-/// Whether a private leaf has a page of this place that is private as well, and of full size.
-///
-/// # Safety
-/// The block holds a private leaf of this geometry, which nobody writes meanwhile.
-unsafe fn has_page(leaf: Block, geometry: Geometry, page: usize) -> bool {
-    // SAFETY: the caller's promise.
-    unsafe { LeafRef::at(leaf, geometry) }.has_page(page)
-}
-
-/// The place in a page of the address of a record's tail.
-///
-/// # Safety
-/// The entry has a page of this geometry, which has tails, and the bit is one of its slots.
-pub(super) unsafe fn tail_slot(entry: &PageEntry, geometry: Geometry, bit: u32) -> *mut *mut u8 {
-    // SAFETY: the addresses of tails stand in the page, behind the records.
-    unsafe { entry.page.add(entry.tail_place(geometry, bit)) }.cast()
-}
-
-fn retired_tail(block: Block) -> Retired {
-    // SAFETY: a page led to the tail, and nothing is published while a tree is staged on it.
-    let (born, bytes) = unsafe { tail::born_and_bytes(block) };
-    Retired {
-        block,
-        side: Side::Tail {
-            bytes: u32::try_from(bytes).expect("so many were asked for"),
-        },
-        born,
-    }
-}
-
-impl PageEntry {
-    /// Makes a new page lead to no tails.
-    fn clear_tails(&mut self, geometry: Geometry) {
-        if !geometry.has_tails() {
-            return;
-        }
-        let count = match self.packed {
-            true => self.live.count_ones() as usize,
-            false => geometry.slots(),
-        };
-        let start = match self.packed {
-            true => PACKED_HEADER_BYTES + geometry.tails_offset(count),
-            false => geometry.tails_offset(count),
-        };
-        // SAFETY: the addresses of tails stand in the page, behind the records.
-        let start = unsafe { self.page.add(start) };
-        // SAFETY: there are so many of them, and who made the page is the only one to reach it.
-        unsafe { start.write_bytes(0, count * TAIL_BYTES) };
-    }
-}
-
-/// Puts a page of full size, a copy of what stands there, into the place of a private leaf, and
-/// adds hands what was replaced to `retire`.
-pub(super) fn renew_page(
-    leaf: &mut LeafMut<'_>,
-    page: usize,
-    new: Block,
-    stamp: u64,
-    geometry: Geometry,
-    retire: &mut impl FnMut(Retired),
-) {
-    let old = leaf.entry(page);
-    let mut entry = PageEntry {
-        page: new.as_ptr(),
-        live: old.live,
-        packed: false,
-        born: stamp,
-    };
-    match Block::from_ptr(old.page) {
-        None => entry.clear_tails(geometry),
-        Some(block) => {
-            copy_records(&old, &entry, geometry);
-            if geometry.has_tails() {
-                copy_tails(&old, &mut entry, geometry, retire);
-            }
-            let side = match old.packed {
-                true => geometry
-                    .packed_class(old.live.count_ones() as usize)
-                    .map_or(Side::Page, Side::Packed),
-                false => Side::Page,
-            };
-            retire(Retired {
-                block,
-                side,
-                born: old.born,
-            });
-        }
-    }
-    leaf.set_entry(page, entry);
-    leaf.set_fresh(page);
-}
-
-/// Copies the records of a page into one of full size.
-fn copy_records(old: &PageEntry, new: &PageEntry, geometry: Geometry) {
-    let length = geometry.record_bytes();
-    if !old.packed {
-        let used = (64 - old.live.leading_zeros()) as usize * length;
-        // SAFETY: both are pages of this geometry, of which the live records are in the first
-        // `used` bytes; the new one was just taken, so they are distinct.
-        unsafe { std::ptr::copy_nonoverlapping(old.page, new.page, used) };
-        return;
-    }
-    for bit in bits(old.live) {
-        // SAFETY: a live record has a slot in each.
-        let (from, to) = unsafe { (old.address(geometry, bit), new.address(geometry, bit)) };
-        // SAFETY: both slots have as many bytes as a record, and the pages are distinct.
-        unsafe { std::ptr::copy_nonoverlapping(from, to, length) };
-    }
-}
-
-/// Lets the live records of a new page lead to the tails of the old one; the tails of deleted ones
-/// are retired.
-fn copy_tails(
-    old: &PageEntry,
-    new: &mut PageEntry,
-    geometry: Geometry,
-    retire: &mut impl FnMut(Retired),
-) {
-    new.clear_tails(geometry);
-    let slots = match old.packed {
-        true => old.live,
-        false => u64::MAX >> (64 - geometry.slots()),
-    };
-    for bit in bits(slots) {
-        // SAFETY: each bit has a slot in the old page, a packed one for its live bits.
-        let from = unsafe { tail_slot(old, geometry, bit) };
-        // SAFETY: the page can be read.
-        let address = unsafe { from.read() };
-        let Some(block) = Block::from_ptr(address) else {
-            continue;
-        };
-        if old.live >> bit & 1 == 1 {
-            // SAFETY: each bit has a slot in a page of full size.
-            let to = unsafe { tail_slot(new, geometry, bit) };
-            // SAFETY: the new page was just taken.
-            unsafe { to.write(address) };
-        } else {
-            retire(retired_tail(block));
-        }
-    }
-}
-
-/// The places of the set bits, lowest first.
-pub(super) fn bits(mut left: u64) -> impl Iterator<Item = u32> {
-    std::iter::from_fn(move || {
-        let bit = (left != 0).then(|| left.trailing_zeros())?;
-        left &= left - 1;
-        Some(bit)
-    })
 }
 
 impl Drop for StagedTree {
@@ -665,80 +342,4 @@ impl Drop for StagedTree {
             self.memory.give_back(&made);
         }
     }
-}
-
-/// Writes the version into what a draft made, just before it is published.
-///
-/// # Safety
-/// The parts were made for this draft in a tree of this geometry, and no other thread can reach
-/// them yet.
-pub(in crate::storage) unsafe fn stamp_new_parts(
-    parts: &StagedParts,
-    geometry: Geometry,
-    version: u64,
-) {
-    for node in &parts.new_nodes {
-        match *node {
-            NewNode::Leaf(block) => {
-                // SAFETY: the caller's promise.
-                unsafe { LeafMut::at(block, geometry) }.publish(version);
-            }
-            // SAFETY: the caller's promise.
-            NewNode::Inner(block) => unsafe { InnerNode::publish(block, version) },
-        }
-    }
-    for (block, _) in &parts.new_tails {
-        // SAFETY: the caller's promise.
-        unsafe { tail::publish(*block, version) };
-    }
-}
-
-/// All blocks that a staged tree made: its nodes, the pages that its leaves call fresh, and its
-/// tails.
-///
-/// # Safety
-/// The parts are of a tree of this geometry, unpublished, and nobody else uses them any more.
-pub(in crate::storage) unsafe fn made_blocks(
-    parts: &StagedParts,
-    geometry: Geometry,
-) -> Vec<Retired> {
-    let mut made = Vec::new();
-    let mut add = |block, side| {
-        made.push(Retired {
-            block,
-            side,
-            born: PRIVATE,
-        });
-    };
-    for node in &parts.new_nodes {
-        let block = match *node {
-            NewNode::Inner(block) => block,
-            NewNode::Leaf(block) => {
-                // SAFETY: the caller's promise.
-                let leaf = unsafe { LeafRef::at(block, geometry) };
-                for page in (0..LEAF_PAGES).filter(|page| leaf.is_fresh(*page)) {
-                    let entry = leaf.entry(page);
-                    let class = geometry.packed_class(entry.live.count_ones() as usize);
-                    let side = match class {
-                        Some(class) if entry.packed => Side::Packed(class),
-                        _ => Side::Page,
-                    };
-                    if let Some(page) = Block::from_ptr(entry.page) {
-                        add(page, side);
-                    }
-                }
-                block
-            }
-        };
-        add(block, Side::Node);
-    }
-    for (block, bytes) in &parts.new_tails {
-        add(*block, Side::Tail { bytes: *bytes });
-    }
-    // Packed pages that it made and then wrote at full size.
-    let own = |retired: &&Retired| {
-        retired.born == parts.stamp && !matches!(retired.side, Side::Tail { .. })
-    };
-    made.extend(parts.retired.iter().filter(own));
-    made
 }

@@ -102,10 +102,10 @@ impl Published {
     fn check(&self, model: &Model) {
         let tree = view(&self.tree);
         let pages = tree.leaves_from(0).flat_map(|leaf| leaf.pages());
-        let found = pages.flat_map(|page| page.records_with_tails());
-        let found = found.map(|(id, fixed, tail)| {
-            let number = u64::from_le_bytes(fixed[..8].try_into().unwrap());
-            (id.get(), (number, tail.to_vec()))
+        let found = pages.flat_map(|page| page.records());
+        let found = found.map(|(id, record)| {
+            let number = u64::from_le_bytes(record.fixed[..8].try_into().unwrap());
+            (id.get(), (number, record.tail.to_vec()))
         });
         assert_eq!(found.collect::<Model>(), *model);
         for (number, (value, tail)) in model {
@@ -127,13 +127,15 @@ impl Published {
             }
             let fixed: Vec<u8> = page
                 .records()
-                .flat_map(|(_, fixed)| fixed.to_vec())
+                .flat_map(|(_, record)| record.fixed.to_vec())
                 .collect();
             staged
                 .insert_page(id(page.first_id()), page.live(), &fixed, true)
                 .unwrap();
-            for (id, _, tail) in page.records_with_tails() {
-                staged.add_tail(id, tail).unwrap();
+            for (id, record) in page.records() {
+                if let Some(tail) = staged.spare_tail(record.tail).unwrap() {
+                    staged.add_tail(id, tail).unwrap();
+                }
             }
         }
         new.publish(staged);
@@ -260,7 +262,7 @@ fn a_packed_table_takes_what_its_records_need() {
         if page.live() != 0 {
             let fixed: Vec<u8> = page
                 .records()
-                .flat_map(|(_, fixed)| fixed.to_vec())
+                .flat_map(|(_, record)| record.fixed.to_vec())
                 .collect();
             staged
                 .insert_page(id(page.first_id()), page.live(), &fixed, true)
@@ -285,7 +287,8 @@ fn what_an_aborted_load_made_is_given_back() {
     let mut table = Published::new(Geometry::new(64).with_tails());
     let mut staged = table.stage();
     staged.insert_page(id(1), 0b101, &[1; 128], true).unwrap();
-    staged.add_tail(id(3), b"a tail of some bytes").unwrap();
+    let tail = staged.spare_tail(b"a tail of some bytes").unwrap().unwrap();
+    staged.add_tail(id(3), tail).unwrap();
     // The packed page is written at full size.
     staged.update(id(1)).unwrap().unwrap().set(&[2; 64]);
     assert_eq!(staged.view().tail(id(3)).unwrap(), b"a tail of some bytes");

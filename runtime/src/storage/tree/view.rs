@@ -9,11 +9,11 @@ use super::{
     node::{
         HEIGHT_MIN, InnerNode, LEAF_PAGES, LeafRef, PageEntry, child_index, empty_node, node_bytes,
     },
-    staged::{bits, tail_slot},
+    page_copy::{bits, tail_slot},
     tail,
 };
 use crate::{
-    schema::{Record, RecordId},
+    schema::{Record, RecordId, RecordRef},
     storage::{
         cast::{record_at, record_slice_at},
         memory::{Block, LINE_BYTES},
@@ -47,6 +47,10 @@ impl Tree {
 }
 
 impl<'s> TreeView<'s> {
+    pub(super) fn tree(&self) -> Tree {
+        self.tree
+    }
+
     pub(crate) fn geometry(&self) -> Geometry {
         self.tree.geometry
     }
@@ -114,15 +118,6 @@ impl<'s> TreeView<'s> {
         Some(unsafe { record_at(address) })
     }
 
-    /// Asks the processor to load the record of this id, so that a read that comes soon need not
-    /// wait for it.
-    #[inline(always)]
-    pub(crate) fn prefetch<T: Record>(&self, id: RecordId) {
-        if let Some(address) = self.address(const { Geometry::new(size_of::<T>()) }, id) {
-            prefetch(address, size_of::<T>());
-        }
-    }
-
     /// Asks the processor to load the leaf and the page of this id, which are soon to be copied.
     #[inline]
     pub(crate) fn prefetch_path(&self, id: RecordId) {
@@ -136,6 +131,17 @@ impl<'s> TreeView<'s> {
         let node = self.leaf_ref(leaf, geometry);
         prefetch(block.as_ptr(), node_bytes(geometry));
         prefetch(node.address(page), geometry.page_bytes());
+    }
+
+    /// The live record of this id.
+    #[inline]
+    pub(crate) fn record(&self, id: RecordId) -> Option<RecordRef<'s>> {
+        let fixed = self.get(id)?;
+        if !self.tree.geometry.has_tails() {
+            return Some(RecordRef::without_tail(fixed));
+        }
+        let tail = self.tail(id)?;
+        Some(RecordRef { fixed, tail })
     }
 
     /// The tail of the live record of this id; empty where it has none.
@@ -163,6 +169,16 @@ impl<'s> TreeView<'s> {
         Some((Geometry::page_number(leaf, page), offset))
     }
 
+    /// Whether the leaf with this number has a page at this place.
+    #[inline]
+    pub(super) fn has_page(&self, leaf: u64, page: usize) -> bool {
+        leaf < self.leaf_room()
+            && !self
+                .leaf_ref(leaf, self.tree.geometry)
+                .address(page)
+                .is_null()
+    }
+
     /// The leaf with this number, where it has pages.
     pub(crate) fn leaf(&self, leaf: u64) -> Option<Leaf<'s>> {
         if leaf >= self.leaf_room() {
@@ -177,7 +193,6 @@ impl<'s> TreeView<'s> {
         Leaf {
             // SAFETY: the node is a leaf of a tree of this geometry, and the view may read it.
             node: unsafe { LeafRef::at(block, geometry) },
-            block,
             number,
             geometry,
         }
@@ -264,6 +279,7 @@ fn next_multiple(leaf: u64, span: u64) -> u64 {
 ///
 /// # Safety
 /// The bit is live in the entry, whose page is of this geometry and can be read for `'a`.
+#[inline]
 unsafe fn tail_of<'a>(entry: &PageEntry, geometry: Geometry, bit: u32) -> &'a [u8] {
     if !geometry.has_tails() {
         return &[];
@@ -277,9 +293,15 @@ unsafe fn tail_of<'a>(entry: &PageEntry, geometry: Geometry, bit: u32) -> &'a [u
 }
 
 /// How many pages ahead of the one that is read the next is loaded.
-const PAGES_AHEAD: usize = 2;
+const PAGES_AHEAD: usize = 4;
 /// How much of it is loaded ahead at most; the processor foresees the rest.
 const PREFETCH_BYTES: usize = 1024;
+
+/// Asks the processor to load a record, so that a read that comes soon need not wait for it.
+#[inline(always)]
+pub(in crate::storage) fn prefetch_record<T>(record: &T) {
+    prefetch(std::ptr::from_ref(record).cast(), size_of::<T>());
+}
 
 /// Asks the processor to load what lies here, or its first part.
 #[inline(always)]
@@ -293,9 +315,9 @@ fn prefetch(address: *const u8, bytes: usize) {
 #[cfg(target_arch = "x86_64")]
 #[inline(always)]
 fn prefetch_line(address: *const u8) {
-    use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+    use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
     // SAFETY: a prefetch reads nothing that the program could see, and never faults.
-    unsafe { _mm_prefetch::<_MM_HINT_T0>(address.cast()) };
+    unsafe { _mm_prefetch::<_MM_HINT_T1>(address.cast()) };
 }
 
 #[cfg(not(target_arch = "x86_64"))]
@@ -316,7 +338,6 @@ unsafe fn child(node: Block, leaf: u64, level: u32) -> Block {
 #[derive(Clone, Copy)]
 pub(crate) struct Leaf<'s> {
     node: LeafRef<'s>,
-    block: Block,
     number: u64,
     geometry: Geometry,
 }
@@ -330,11 +351,6 @@ impl<'s> Leaf<'s> {
     /// Its place among the leaves of the tree.
     pub(crate) fn number(&self) -> u64 {
         self.number
-    }
-
-    /// Where the leaf lies and its stamp: leaves that are equal in both have the same pages.
-    pub(crate) fn identity(&self) -> (usize, u64) {
-        (self.block.as_ptr().addr(), self.node.stamp())
     }
 
     /// Its pages in order.
@@ -422,28 +438,17 @@ impl<'s> Page<'s> {
         RecordId::MIN.saturating_add(self.first_index.wrapping_add(u64::from(bit)))
     }
 
-    /// The fixed parts of the live records in order of their ids.
+    /// The live records in order of their ids.
     #[inline]
-    pub(crate) fn records(self) -> impl Iterator<Item = (RecordId, &'s [u8])> {
+    pub(crate) fn records(self) -> impl Iterator<Item = (RecordId, RecordRef<'s>)> {
         self.slots().map(move |(bit, address)| {
             let length = self.geometry.record_bytes();
             // SAFETY: the slot has as many bytes as a record, and the view may read them.
-            (self.id(bit), unsafe {
-                std::slice::from_raw_parts(address, length)
-            })
+            let fixed = unsafe { std::slice::from_raw_parts(address, length) };
+            // SAFETY: the record is live, and the view may read its page.
+            let tail = unsafe { tail_of(&self.entry, self.geometry, bit) };
+            (self.id(bit), RecordRef { fixed, tail })
         })
-    }
-
-    /// The live records in order of their ids: fixed part and tail.
-    pub(crate) fn records_with_tails(self) -> impl Iterator<Item = (RecordId, &'s [u8], &'s [u8])> {
-        bits(self.entry.live)
-            .zip(self.records())
-            .map(move |(bit, (id, fixed))| {
-                // SAFETY: the record is live, and the view may read its page.
-                (id, fixed, unsafe {
-                    tail_of(&self.entry, self.geometry, bit)
-                })
-            })
     }
 
     /// The live records as their struct.

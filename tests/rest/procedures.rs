@@ -86,6 +86,9 @@ fn procedures_are_listed_with_what_they_take() {
                 {"name": "to", "type": "id<account>"},
                 {"name": "cents", "type": "i64"},
             ],
+            "returns": "any",
+            "read_only": false,
+            "isolation": "serializable",
             "documentation": "Moves cents from one account to another.",
         })
     );

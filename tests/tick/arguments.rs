@@ -99,10 +99,8 @@ fn a_registry_keeps_procedures_by_name_and_refuses_a_name_twice() {
         Err("42".into())
     }
     let named = |name: &str, every| Signature {
-        name: name.to_owned(),
-        parameters: Vec::new(),
         every,
-        documentation: String::new(),
+        ..Signature::new(name)
     };
     let mut registry = ProcedureRegistry::default();
     registry

@@ -55,17 +55,18 @@ impl ProcedureRegistry {
     ) -> Result<(), SchemaError> {
         let name = Name::new(&signature.name)?.to_string();
         if signature.every == Some(0) {
-            return Err(SchemaError::InvalidName {
-                name,
+            return Err(SchemaError::InvalidProcedure {
+                procedure: name,
                 reason: "`every` counts ticks, so it is at least 1".to_owned(),
             });
         }
         if let Some(former) = self.procedures.get(&name) {
             let (former, place) = (former.signature.place, signature.place);
-            return Err(SchemaError::InvalidName {
-                name,
+            return Err(SchemaError::InvalidProcedure {
+                procedure: name,
                 reason: format!(
-                    "two procedures have it, one {former} and one {place}: rename one of them"
+                    "two have this name, one {former} and one {place}: rename one of them, or write \
+                     `#[procedure(name = \"…\")]` on it"
                 ),
             });
         }

@@ -1,5 +1,7 @@
 //! From the model to code: the type that stands for the function.
 
+use std::fmt::Write;
+
 use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
@@ -183,10 +185,19 @@ fn run(procedure: &Procedure, call: &Call) -> TokenStream {
         true => quote!(#output),
         false => quote!(_),
     };
+    // A type that has no name can be looked at only here.
+    let check = (!is_named(&call.output)).then(|| {
+        quote! {
+            let _ = |types: &mut #support::TypeRegistry| {
+                (&&&&#support::Giver::of(&given)).describe(types)
+            };
+        }
+    });
     let into_result = quote!(<#output as #support::ProcedureReturn>::into_result);
     quote! {
         use #support::{GivesArgument as _, GivesNothing as _, GivesSerialized as _, GivesUnknown as _};
         let given = #into_result(#function(#transaction, #(#arguments),*))?;
+        #check
         (&&&&#support::Giver::of(&given)).write(given, &params)
     }
 }
@@ -200,11 +211,18 @@ fn typed_call(procedure: &Procedure, call: &Call) -> Option<TokenStream> {
     let ident = generated_ident(&procedure.ident);
     let visibility = generated(&procedure.visibility);
     let output = generated(&call.output);
-    let documentation = format!(
+    let mut documentation = format!(
         "A call of `{}` with these arguments, to be handed to `call` of the database or of its \
-         runtime.",
+         runtime.\n",
         procedure.name.text
     );
+    for parameter in &call.parameters {
+        // Rust keeps no comments of parameters, so they stand here.
+        if !parameter.documentation.is_empty() {
+            let indented = parameter.documentation.replace('\n', "\n  ");
+            let _ = write!(documentation, "\n- `{}`: {indented}", parameter.name.text);
+        }
+    }
     // No parameter of the function can be meant by it.
     let transaction = syn::Ident::new("tx", Span::mixed_site());
     let names: Vec<_> = call

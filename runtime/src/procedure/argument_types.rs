@@ -113,6 +113,7 @@ impl<const N: usize> FieldArgument for Text<N> {}
 impl<T: Record> FieldArgument for Id<T> {}
 impl<F: FieldType, const N: usize> FieldArgument for [F; N] {}
 
+#[diagnostic::do_not_recommend]
 impl<F: FieldArgument> ProcedureArgument for F {
     fn parameter_type(types: &mut TypeRegistry) -> Result<ParameterType, SchemaError> {
         F::register(types).map(ParameterType::Field)

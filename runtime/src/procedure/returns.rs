@@ -25,6 +25,7 @@ pub trait ProcedureReturn {
     fn into_result(self) -> Result<Self::Value, ProcedureError>;
 }
 
+#[diagnostic::do_not_recommend]
 impl<T, E: Into<ProcedureError>> ProcedureReturn for Result<T, E> {
     type Value = T;
 
@@ -101,7 +102,7 @@ impl<T: Serialize> GivesSerialized<T> for &Giver<T> {}
 
 /// What nobody can write is given, which is refused where the program is compiled.
 pub trait GivesUnknown<T> {
-    /// What the signature says.
+    /// What the signature says; generated code always asks it, so that here is the one error.
     fn describe(&self, _types: &mut TypeRegistry) -> Described
     where
         T: Given,
@@ -110,10 +111,7 @@ pub trait GivesUnknown<T> {
     }
 
     /// The outcome.
-    fn write(&self, _value: T, _params: &Params) -> Written
-    where
-        T: Given,
-    {
+    fn write(&self, _value: T, _params: &Params) -> Written {
         Ok(Outcome::default())
     }
 }

@@ -142,16 +142,16 @@ pub use error::{Error, Result};
 pub use metrics::MetricsReading;
 pub use persistence::PersistenceError;
 pub use procedure::{
-    CallError, Outcome, Parameter, ParameterType, Params, Procedure, ProcedureArgument,
-    ProcedureError, ProcedureFn, ProcedureRegistry, ProcedureReturn, Signature,
+    Call, CallError, Outcome, Parameter, ParameterType, Params, PreparedCall, Procedure,
+    ProcedureArgument, ProcedureError, ProcedureFn, ProcedureRegistry, ProcedureReturn, Signature,
 };
 pub use schema::{
     Catalog, CompositePart, EnumVariant, Field, FieldDefinition, FieldFault, FieldHandle,
-    FieldMask, FieldType, FieldValue, Id, Name, OnDelete, OptionalValue, PlainRecord, Record,
-    RecordBuf, RecordId, RecordLayout, RecordRef, RecordSizeFault, Relation, RelationDefinition,
-    SchemaError, TableDefinition, TableId, TableRelations, TableSchema, Text, Timestamp,
-    TypeDefinition, TypeLayout, TypeRegistry, TypeSerializer, TypeShape, Value, ValueFault,
-    ValueRecord, VariableKind,
+    FieldMask, FieldType, FieldValue, Id, Name, OnDelete, OptionalValue, Place, PlainRecord,
+    Record, RecordBuf, RecordId, RecordLayout, RecordRef, RecordSizeFault, Relation,
+    RelationDefinition, SchemaError, TableDefinition, TableId, TableRelations, TableSchema, Text,
+    Timestamp, TypeDefinition, TypeLayout, TypeRegistry, TypeSerializer, TypeShape, Value,
+    ValueFault, ValueRecord, VariableKind,
 };
 #[cfg(feature = "server")]
 pub use server::{Server, ServerError, ServerLimits};

@@ -4,13 +4,17 @@
 
 use std::sync::Arc;
 
+#[cfg(feature = "auto-register")]
+pub use crate::database::{LinkedProcedure, LinkedTable};
 use crate::schema::{EnumVariant, Name, OnDelete, TypeDefinition};
 pub use crate::{
     procedure::{
-        Outcome, Parameter, Params, Procedure, ProcedureArgument, ProcedureError, ProcedureReturn,
+        Call, FieldArgument, Given, Giver, GivesArgument, GivesNothing, GivesSerialized,
+        GivesUnknown, Outcome, Parameter, ParameterType, Params, Procedure, ProcedureArgument,
+        ProcedureError, ProcedureReturn,
     },
     schema::{
-        FieldDefinition, FieldFault, FieldHandle, FieldType, FieldValue, Id, OptionalValue,
+        FieldDefinition, FieldFault, FieldHandle, FieldType, FieldValue, Id, OptionalValue, Place,
         PlainRecord, Record, RecordBuf, RecordLayout, RecordRef, RelationDefinition, SchemaError,
         TableDefinition, TypeLayout, TypeRegistry, ValueEdit, ValueField, ValueRecord, ValueRef,
         ValueWriter,
@@ -19,8 +23,53 @@ pub use crate::{
         Found, Readable, TypedView, ValueView, plain_from_record, plain_to_record,
         value_from_record,
     },
-    transaction::{Opened, TableMut, TransactionHandle, ValueTableMut, Writable},
+    transaction::{Isolation, Opened, TableMut, TransactionHandle, ValueTableMut, Writable},
 };
+
+#[cfg(feature = "auto-register")]
+pub use inventory;
+
+/// Adds a table to those that `DatabaseBuilder::linked` finds.
+#[cfg(feature = "auto-register")]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __link_table {
+    ($record:ident) => {
+        $crate::macro_support::inventory::submit! {
+            $crate::macro_support::LinkedTable::of::<$record>()
+        }
+    };
+}
+
+/// Adds a procedure to those that `DatabaseBuilder::linked` finds.
+#[cfg(feature = "auto-register")]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __link_procedure {
+    ($procedure:ident) => {
+        $crate::macro_support::inventory::submit! {
+            $crate::macro_support::LinkedProcedure::of::<$procedure>()
+        }
+    };
+}
+
+/// Nothing finds a table that no builder names.
+#[cfg(not(feature = "auto-register"))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __link_table {
+    ($record:ident) => {};
+}
+
+/// Nothing finds a procedure that no builder names.
+#[cfg(not(feature = "auto-register"))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __link_procedure {
+    ($procedure:ident) => {};
+}
+
+pub use crate::{__link_procedure as link_procedure, __link_table as link_table};
 
 /// A field of type `F`.
 pub fn field<F: FieldType>(
@@ -147,10 +196,12 @@ pub fn composite(
 pub fn parameter<A: ProcedureArgument>(
     types: &mut TypeRegistry,
     name: &str,
+    documentation: &str,
 ) -> Result<Parameter, SchemaError> {
     Ok(Parameter {
         name: name.to_owned(),
         ty: A::parameter_type(types)?,
+        documentation: documentation.to_owned(),
     })
 }
 

@@ -4,7 +4,7 @@ use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 
 use super::model::{Field, Table};
-use crate::tokens::{generated, generated_at, generated_ident, support, type_text};
+use crate::tokens::{generated, generated_at, generated_ident, place, support, type_text};
 
 /// Bytes of the largest record, and the largest alignment, as in the runtime.
 const RECORD_SIZE_MAX: usize = 64 * 1024;
@@ -129,6 +129,8 @@ fn record(table: &Table) -> TokenStream {
 
         #field_table
 
+        #support::link_table!(#record);
+
         unsafe impl #support::Record for #record {
             const SIZE: ::core::primitive::usize = ::core::mem::size_of::<Self>();
             const ALIGN: ::core::primitive::usize = ::core::mem::align_of::<Self>();
@@ -186,8 +188,10 @@ pub(super) fn definition(table: &Table) -> TokenStream {
         let field_name = &field.name.text;
         Some(quote!(#support::relation::<#target>(#name, #field_name)))
     });
+    let place = place();
     quote! {
         const NAME: &'static ::core::primitive::str = #name;
+        const PLACE: #support::Place = #place;
 
         fn define(
             types: &mut #support::TypeRegistry,

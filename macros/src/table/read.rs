@@ -15,6 +15,7 @@ use crate::{
 const USAGE: Usage = Usage {
     attribute: "table",
     keys: &["name"],
+    flags: &[],
     example: "#[table(name = \"flight\")]",
 };
 

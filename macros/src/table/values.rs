@@ -205,6 +205,8 @@ fn contract(table: &Table) -> TokenStream {
     quote! {
         #references
 
+        #support::link_table!(#record);
+
         const __TICKBASE_FIELDS: [
             ((::core::primitive::usize, ::core::primitive::usize), #define);
             #count

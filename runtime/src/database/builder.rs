@@ -1,8 +1,10 @@
 //! From a description to a database: tables and procedures, what a folder holds, and whether the
 //! two fit.
 
-use std::{fmt, path::Path, sync::Arc};
+use std::{any::TypeId, fmt, path::Path, sync::Arc};
 
+#[cfg(feature = "auto-register")]
+use super::linked;
 use super::{Database, Inner, Persistence, flatten};
 use crate::{
     Config, Durability, Error, Result,
@@ -10,22 +12,45 @@ use crate::{
     persistence::{self, RealDisk},
     procedure::{Procedure, ProcedureFn, ProcedureRegistry, Signature},
     schema::{
-        Catalog, Record, SchemaError, TableDefinition, TableSchema, TypeDefinition, TypeRegistry,
+        Catalog, Place, Record, SchemaError, TableDefinition, TableSchema, TypeDefinition,
+        TypeRegistry,
     },
     storage::{Draft, Indexes, LoadedTable, MemoryAccount, Store, TableVersion},
     transaction::schema_change::{build_indexes_of, check_references},
 };
 
-type Define = fn(&mut TypeRegistry) -> Result<TableDefinition, SchemaError>;
-type Bind = fn(&mut Catalog) -> Result<Arc<TableSchema>, SchemaError>;
+/// A table that a struct declares.
+struct Declared {
+    name: &'static str,
+    place: Place,
+    record: TypeId,
+    define: fn(&mut TypeRegistry) -> Result<TableDefinition, SchemaError>,
+    bind: fn(&mut Catalog) -> Result<Arc<TableSchema>, SchemaError>,
+}
+
+impl Declared {
+    fn of<T: Record>() -> Self {
+        Self {
+            name: T::NAME,
+            place: T::PLACE,
+            record: TypeId::of::<T>(),
+            define: T::define,
+            bind: Catalog::bind_compiled::<T>,
+        }
+    }
+}
+
 type RegisterProcedure =
     Box<dyn FnOnce(&mut ProcedureRegistry, &mut TypeRegistry) -> Result<(), SchemaError>>;
 
 /// A description of a database, from which it is opened.
 #[derive(Default)]
 pub struct DatabaseBuilder {
-    tables: Vec<(&'static str, Define, Bind)>,
-    procedures: Vec<RegisterProcedure>,
+    tables: Vec<Declared>,
+    /// With each the type that stands for it, where one does.
+    procedures: Vec<(Option<TypeId>, RegisterProcedure)>,
+    #[cfg(feature = "auto-register")]
+    linked: bool,
     types: Vec<(String, TypeDefinition)>,
     memory_limits: Vec<(&'static str, u64)>,
     config: Config,
@@ -36,25 +61,74 @@ impl DatabaseBuilder {
     /// Adds the table that struct `T` declares.
     #[must_use]
     pub fn table<T: Record>(mut self) -> Self {
-        self.tables
-            .push((T::NAME, T::define, Catalog::bind_compiled::<T>));
+        self.tables.push(Declared::of::<T>());
         self
     }
 
     /// Adds the function that `#[procedure]` made `P` of.
     #[must_use]
     pub fn procedure<P: Procedure>(mut self) -> Self {
-        self.procedures
-            .push(Box::new(|registry, types| registry.register::<P>(types)));
+        self.push_procedure::<P>();
         self
+    }
+
+    fn push_procedure<P: Procedure>(&mut self) {
+        let register: RegisterProcedure = Box::new(|registry, types| registry.register::<P>(types));
+        self.procedures.push((Some(TypeId::of::<P>()), register));
+    }
+
+    /// Adds every table and every procedure that the macros have made anywhere in the program,
+    /// beside those that are named.
+    ///
+    /// They come in the order of their names. A crate that nothing refers to is not linked into
+    /// the program, and so brings nothing: write `use that_crate as _;` where the database is
+    /// built, or name its tables.
+    ///
+    /// ```
+    /// use tickbase::prelude::*;
+    ///
+    /// #[table]
+    /// struct Airport {
+    ///     code: Text<4>,
+    /// }
+    ///
+    /// # fn main() -> Result<()> {
+    /// let db = Database::builder().linked().in_memory()?;
+    /// assert!(db.table_of::<Airport>().is_ok());
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[cfg(feature = "auto-register")]
+    #[must_use]
+    pub fn linked(mut self) -> Self {
+        self.linked = true;
+        self
+    }
+
+    /// Adds a table of the program where nobody has named it.
+    #[cfg(feature = "auto-register")]
+    pub(super) fn add_linked_table<T: Record>(&mut self) {
+        let record = TypeId::of::<T>();
+        if self.tables.iter().all(|table| table.record != record) {
+            self.tables.push(Declared::of::<T>());
+        }
+    }
+
+    /// Adds a procedure of the program where nobody has named it.
+    #[cfg(feature = "auto-register")]
+    pub(super) fn add_linked_procedure<P: Procedure>(&mut self) {
+        let procedure = Some(TypeId::of::<P>());
+        if self.procedures.iter().all(|(known, _)| *known != procedure) {
+            self.push_procedure::<P>();
+        }
     }
 
     /// Adds a function under the name of its signature.
     #[must_use]
     pub fn procedure_fn(mut self, signature: Signature, function: ProcedureFn) -> Self {
-        self.procedures.push(Box::new(move |registry, _| {
-            registry.register_procedure(signature, function)
-        }));
+        let register: RegisterProcedure =
+            Box::new(move |registry, _| registry.register_procedure(signature, function));
+        self.procedures.push((None, register));
         self
     }
 
@@ -112,8 +186,16 @@ impl DatabaseBuilder {
         self.build(Some(Arc::new(RealDisk::new(folder.as_ref()))))
     }
 
-    fn build(self, disk: Option<Arc<RealDisk>>) -> Result<Database> {
+    #[cfg_attr(
+        not(feature = "auto-register"),
+        expect(unused_mut, reason = "nothing is added behind the program's back")
+    )]
+    fn build(mut self, disk: Option<Arc<RealDisk>>) -> Result<Database> {
         self.config.check()?;
+        #[cfg(feature = "auto-register")]
+        if self.linked {
+            linked::add_all(&mut self);
+        }
         let account = MemoryAccount::new(self.config.memory_limit_bytes)
             .with_table_limit(self.config.table_memory_limit_bytes);
         let account = Arc::new(account);
@@ -122,7 +204,7 @@ impl DatabaseBuilder {
             types.register_type(&name, definition)?;
         }
         let mut procedures = ProcedureRegistry::default();
-        for register in self.procedures {
+        for (_, register) in self.procedures {
             register(&mut procedures, &mut types)?;
         }
         let (mut catalog, tables, version, tick, files) = match disk {
@@ -161,10 +243,10 @@ impl DatabaseBuilder {
 /// Makes the compiled tables part of the catalog, or compares them with those that are there.
 fn bind_tables(
     catalog: &mut Catalog,
-    tables: &[(&'static str, Define, Bind)],
+    tables: &[Declared],
     memory_limits: &[(&'static str, u64)],
 ) -> Result<()> {
-    let undeclared = |(name, _): &&(&str, u64)| tables.iter().all(|(table, ..)| table != name);
+    let undeclared = |(name, _): &&(&str, u64)| tables.iter().all(|table| table.name != *name);
     if let Some((name, _)) = memory_limits.iter().find(undeclared) {
         return Err(Error::Config {
             setting: "table_memory_limit",
@@ -172,12 +254,13 @@ fn bind_tables(
         });
     }
     let mut relations = Vec::new();
-    for (index, (name, define, bind)) in tables.iter().enumerate() {
-        if tables[..index].iter().any(|(earlier, ..)| earlier == name) {
-            return Err(Error::Config {
-                setting: "tables",
-                reason: format!("two structs declare table `{name}`: rename one of them"),
-            });
+    for (index, table) in tables.iter().enumerate() {
+        let Declared {
+            name, define, bind, ..
+        } = table;
+        let earlier = tables[..index].iter().find(|former| former.name == *name);
+        if let Some(earlier) = earlier {
+            return Err(declared_twice(earlier, table));
         }
         let definition = define(catalog.types_mut())?;
         match catalog.table(definition.name.as_str()) {
@@ -205,6 +288,22 @@ fn bind_tables(
         }
     }
     Ok(())
+}
+
+/// The fault of two tables that have one name.
+fn declared_twice(one: &Declared, other: &Declared) -> Error {
+    let (name, place) = (one.name, other.place);
+    Error::Config {
+        setting: "tables",
+        reason: match one.record == other.record {
+            true => format!("table `{name}`, declared {place}, is added twice: remove one"),
+            false => format!(
+                "two structs declare table `{name}`, one {} and one {place}: rename one of them, \
+                 or write `#[table(name = \"…\")]` on it",
+                one.place
+            ),
+        },
+    }
 }
 
 /// Refuses a stored table whose fields are not those of the struct, difference by difference.
@@ -298,7 +397,7 @@ fn fill(store: &Store, catalog: Catalog, tables: Vec<LoadedTable>) -> Result<()>
 
 impl fmt::Debug for DatabaseBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let tables: Vec<_> = self.tables.iter().map(|(name, ..)| name).collect();
+        let tables: Vec<_> = self.tables.iter().map(|table| table.name).collect();
         f.debug_struct("DatabaseBuilder")
             .field("tables", &tables)
             .finish_non_exhaustive()

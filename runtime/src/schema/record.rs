@@ -5,7 +5,7 @@
     reason = "the contract that lets records be read by a cast"
 )]
 
-use super::{RecordLayout, SchemaError, TableDefinition, TypeRegistry};
+use super::{Place, RecordLayout, SchemaError, TableDefinition, TypeRegistry};
 
 /// A struct that is a table: what `#[table]` makes of one.
 ///
@@ -35,6 +35,8 @@ pub unsafe trait Record: Sized + Send + Sync + 'static {
     const ALIGN: usize;
     /// Each field's first byte, in order.
     const OFFSETS: &'static [usize];
+    /// Where in the program it stands.
+    const PLACE: Place = Place::UNKNOWN;
 
     /// Registers the types of the fields and says what the table is.
     fn define(types: &mut TypeRegistry) -> Result<TableDefinition, SchemaError>;

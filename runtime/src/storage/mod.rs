@@ -23,6 +23,9 @@ mod account;
 mod cast;
 mod change;
 mod codec;
+#[cfg(loom)]
+#[cfg(test)]
+mod concurrency_model;
 mod error;
 mod filtered;
 mod get_many;
@@ -35,8 +38,11 @@ mod reclaim;
 mod record_passes;
 mod snapshot;
 mod store;
+mod sync;
 mod table;
 mod table_memory;
+#[cfg(test)]
+mod testing;
 mod tree;
 mod value_view;
 

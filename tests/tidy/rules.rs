@@ -49,7 +49,7 @@ const LAYERS: [(&str, &[&str]); 12] = [
     ("clock", &["schema"]),
     ("config", &[]),
     ("metrics", &[]),
-    ("macro_support", &["procedure", "transaction", "schema"]),
+    ("macro_support", &["procedure", "transaction", "storage", "schema"]),
 ];
 
 /// What every layer may import: the settings, the time, and the error with a variant per layer,

@@ -4,7 +4,7 @@ use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 
 use super::model::{Field, Table};
-use crate::tokens::{generated, generated_at, generated_ident, place, support, type_text};
+use crate::tokens::{generated, generated_at, generated_ident, linked, place, support, type_text};
 
 /// Bytes of the largest record, and the largest alignment, as in the runtime.
 const RECORD_SIZE_MAX: usize = 64 * 1024;
@@ -123,13 +123,13 @@ fn record(table: &Table) -> TokenStream {
     let indices = 0..fields.len();
     let field_table = field_table(fields);
     let references = references(fields);
-    let definition = definition(table);
+    let (definition, linked) = (definition(table), linked("LinkedTable", &record));
     quote! {
         #references
 
         #field_table
 
-        #support::link_table!(#record);
+        #linked
 
         unsafe impl #support::Record for #record {
             const SIZE: ::core::primitive::usize = ::core::mem::size_of::<Self>();

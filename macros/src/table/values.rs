@@ -9,7 +9,7 @@ use super::{
     expand::{assertions, define_type, definition, field_documentation, handles, references},
     model::{Shape, Table},
 };
-use crate::tokens::{generated, generated_at, generated_ident, support};
+use crate::tokens::{generated, generated_at, generated_ident, linked, support};
 
 pub(super) fn expand(table: &Table) -> TokenStream {
     let carried = &table.carried;
@@ -183,7 +183,7 @@ fn contract(table: &Table) -> TokenStream {
     let record = generated_ident(&table.ident);
     let (reader, editor) = (beside(table, "Ref"), beside(table, "Mut"));
     let references = references(fields);
-    let definition = definition(table);
+    let (definition, linked) = (definition(table), linked("LinkedTable", &record));
     let define = define_type();
     let (count, indices) = (fields.len(), 0..fields.len());
     let idents: Vec<Ident> = fields
@@ -205,7 +205,7 @@ fn contract(table: &Table) -> TokenStream {
     quote! {
         #references
 
-        #support::link_table!(#record);
+        #linked
 
         const __TICKBASE_FIELDS: [
             ((::core::primitive::usize, ::core::primitive::usize), #define);

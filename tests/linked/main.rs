@@ -26,7 +26,10 @@ fn linked(describe: impl FnOnce(DatabaseBuilder) -> DatabaseBuilder) -> Database
 fn all_of_the_program_are_there_in_the_order_of_their_names() {
     let db = linked(|builder| builder);
     let (tables, procedures) = names(&db);
-    assert_eq!(tables, ["account", "airport", "flight", "gate", "stand"]);
+    assert_eq!(
+        tables,
+        ["account", "airport", "flight", "gate", "parcel", "stand"]
+    );
     assert_eq!(procedures, ["land", "stands"]);
 }
 

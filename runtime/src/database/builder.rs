@@ -84,7 +84,7 @@ impl DatabaseBuilder {
     /// the program, and so brings nothing: write `use that_crate as _;` where the database is
     /// built, or name its tables.
     ///
-    /// ```
+    /// ```standalone_crate
     /// use tickbase::prelude::*;
     ///
     /// #[table]

@@ -146,11 +146,12 @@ pub use procedure::{
     ProcedureError, ProcedureFn, ProcedureRegistry, ProcedureReturn, Signature,
 };
 pub use schema::{
-    Catalog, CompositePart, EnumVariant, Field, FieldDefinition, FieldFault, FieldHandle,
-    FieldMask, FieldType, Id, Name, OnDelete, Record, RecordBuf, RecordId, RecordLayout, RecordRef,
-    RecordSizeFault, Relation, RelationDefinition, SchemaError, TableDefinition, TableId,
-    TableRelations, TableSchema, Text, Timestamp, TypeDefinition, TypeLayout, TypeRegistry,
-    TypeSerializer, TypeShape, Value, ValueFault, VariableKind,
+    Catalog, CompositePart, Difference, EnumVariant, Field, FieldDefinition, FieldFault,
+    FieldHandle, FieldMask, FieldType, Id, Migration, MigrationStep, Name, OnDelete, Record,
+    RecordBuf, RecordId, RecordLayout, RecordRef, RecordSizeFault, Relation, RelationDefinition,
+    SchemaError, TableDefinition, TableHistory, TableId, TableRelations, TableSchema, Text,
+    Timestamp, TypeDefinition, TypeLayout, TypeRegistry, TypeSerializer, TypeShape, Value,
+    ValueFault, VariableKind,
 };
 #[cfg(feature = "server")]
 pub use server::{Server, ServerError, ServerLimits};

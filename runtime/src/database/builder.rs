@@ -7,13 +7,17 @@ use super::{Database, Inner, Persistence, flatten};
 use crate::{
     Config, Durability, Error, Result,
     clock::{Clock, SystemClock},
-    persistence::{self, RealDisk},
+    persistence::{self, Disk, RealDisk},
     procedure::{Procedure, ProcedureFn, ProcedureRegistry, Signature},
     schema::{
-        Catalog, Record, SchemaError, TableDefinition, TableSchema, TypeDefinition, TypeRegistry,
+        Catalog, Difference, Migration, MigrationPlan, MigrationStep, Record, SchemaError,
+        StoredFacts, TableDefinition, TableSchema, TypeDefinition, TypeRegistry, plan_migration,
     },
     storage::{Draft, Indexes, LoadedTable, MemoryAccount, Store, TableVersion},
-    transaction::schema_change::{build_indexes_of, check_references},
+    transaction::{
+        TransactionError,
+        schema_change::{build_indexes_of, check_references},
+    },
 };
 
 type Define = fn(&mut TypeRegistry) -> Result<TableDefinition, SchemaError>;
@@ -109,10 +113,15 @@ impl DatabaseBuilder {
                 reason: "nothing would be written to the folder: use `in_memory()`".to_owned(),
             });
         }
-        self.build(Some(Arc::new(RealDisk::new(folder.as_ref()))))
+        self.open_on(Arc::new(RealDisk::new(folder.as_ref())))
     }
 
-    fn build(self, disk: Option<Arc<RealDisk>>) -> Result<Database> {
+    /// A database that is kept on `disk`.
+    pub(super) fn open_on(self, disk: Arc<dyn Disk>) -> Result<Database> {
+        self.build(Some(disk))
+    }
+
+    fn build(self, disk: Option<Arc<dyn Disk>>) -> Result<Database> {
         self.config.check()?;
         let account = MemoryAccount::new(self.config.memory_limit_bytes)
             .with_table_limit(self.config.table_memory_limit_bytes);
@@ -125,25 +134,35 @@ impl DatabaseBuilder {
         for register in self.procedures {
             register(&mut procedures, &mut types)?;
         }
-        let (mut catalog, tables, version, tick, files) = match disk {
-            Some(disk) => {
-                let opened = persistence::open(disk, types, &account)?;
-                (
-                    opened.catalog,
-                    opened.tables,
-                    opened.version,
-                    opened.tick,
-                    Some(opened.store),
-                )
+        let definitions = define_tables(&mut types, &self.tables, &self.memory_limits)?;
+        let folder = disk
+            .map(|disk| persistence::open(disk, &types))
+            .transpose()?;
+        let (mut plan, tables) = match &folder {
+            Some(folder) => {
+                let facts = |table| folder.facts(table);
+                let plan = plan_migration(&folder.catalog, types, &definitions, &facts)?;
+                let tables = folder.load(&plan, &account)?;
+                (plan, tables)
             }
-            None => (Catalog::with_types(types), Vec::new(), 0, 0, None),
+            None => {
+                let nothing = |_| StoredFacts::default();
+                let plan = plan_migration(&Catalog::default(), types, &definitions, &nothing)?;
+                (plan, Vec::new())
+            }
         };
-        bind_tables(&mut catalog, &self.tables, &self.memory_limits)?;
+        bind_tables(&mut plan.catalog, &self.tables, &self.memory_limits)?;
+        let (version, tick) = folder.as_ref().map_or((0, 0), |f| (f.version, f.tick));
         let store = Store::new(version.saturating_sub(1), tick, account);
-        fill(&store, catalog, tables)?;
+        fill(&store, &plan, tables)?;
+        let files = folder.map(|folder| folder.store);
+        if let Some(files) = &files {
+            files.tidy();
+        }
         let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock::new()));
         let persistence = Persistence::start(files, &clock)?;
         persistence.flush_and_wait(&store.snapshot())?;
+        tell(&plan.migrations);
         let (store, config) = (Arc::new(store), self.config);
         Ok(Database {
             inner: Arc::new(Inner {
@@ -153,17 +172,18 @@ impl DatabaseBuilder {
                 clock,
                 persistence,
                 schema_changes: Arc::default(),
+                migrations: plan.migrations,
             }),
         })
     }
 }
 
-/// Makes the compiled tables part of the catalog, or compares them with those that are there.
-fn bind_tables(
-    catalog: &mut Catalog,
+/// What the structs of the program say of their tables; their types are registered by it.
+fn define_tables(
+    types: &mut TypeRegistry,
     tables: &[(&'static str, Define, Bind)],
     memory_limits: &[(&'static str, u64)],
-) -> Result<()> {
+) -> Result<Vec<TableDefinition>> {
     let undeclared = |(name, _): &&(&str, u64)| tables.iter().all(|(table, ..)| table != name);
     if let Some((name, _)) = memory_limits.iter().find(undeclared) {
         return Err(Error::Config {
@@ -171,21 +191,26 @@ fn bind_tables(
             reason: format!("no struct of the program declares table `{name}`: add it by `table`"),
         });
     }
-    let mut relations = Vec::new();
-    for (index, (name, define, bind)) in tables.iter().enumerate() {
+    let mut definitions = Vec::with_capacity(tables.len());
+    for (index, (name, define, _)) in tables.iter().enumerate() {
         if tables[..index].iter().any(|(earlier, ..)| earlier == name) {
             return Err(Error::Config {
                 setting: "tables",
                 reason: format!("two structs declare table `{name}`: rename one of them"),
             });
         }
-        let definition = define(catalog.types_mut())?;
-        match catalog.table(definition.name.as_str()) {
-            Some(stored) => compare(stored, &definition)?,
-            None => {
-                catalog.create_table(&definition)?;
-            }
-        }
+        definitions.push(define(types)?);
+    }
+    Ok(definitions)
+}
+
+/// Binds the tables of the program to their structs.
+fn bind_tables(
+    catalog: &mut Catalog,
+    tables: &[(&'static str, Define, Bind)],
+    memory_limits: &[(&'static str, u64)],
+) -> Result<()> {
+    for (name, _, bind) in tables {
         // What the program says counts, not what the folder was written with.
         let limit = memory_limits
             .iter()
@@ -193,75 +218,27 @@ fn bind_tables(
             .find(|(limited, _)| limited == name);
         catalog.set_memory_limit(name, limit.map(|(_, limit_bytes)| *limit_bytes))?;
         bind(catalog)?;
-        relations.extend(definition.relations);
-    }
-    for relation in relations {
-        let known = catalog.relations().any(|known| {
-            known.from_table == *relation.from_table.as_str()
-                && known.from_field == *relation.from_field.as_str()
-        });
-        if !known {
-            catalog.create_relation(&relation)?;
-        }
     }
     Ok(())
 }
 
-/// Refuses a stored table whose fields are not those of the struct, difference by difference.
-fn compare(stored: &TableSchema, definition: &TableDefinition) -> Result<(), SchemaError> {
-    let old = stored.layout.definitions();
-    let mut differences = Vec::new();
-    for field in &definition.fields {
-        match old.iter().find(|former| former.name == field.name) {
-            None => differences.push(format!("`{}` is new", field.name)),
-            Some(former) if former.type_id != field.type_id => differences.push(format!(
-                "`{}` was {} and is now {}",
-                field.name, former.type_id, field.type_id
-            )),
-            Some(former) if former.unique != field.unique => {
-                differences.push(format!(
-                    "`{}` is unique in one and not in the other",
-                    field.name
-                ));
-            }
-            Some(_) => {}
+/// Logs what was migrated, once it is on disk.
+fn tell(migrations: &[Migration]) {
+    for migration in migrations {
+        let Migration { table, records, .. } = migration;
+        if migration.steps.contains(&MigrationStep::Undeclared) {
+            tracing::warn!(%table, records, "{migration}");
+        } else {
+            tracing::info!(%table, records, "migrated {migration}");
         }
     }
-    for former in &old {
-        if !definition
-            .fields
-            .iter()
-            .any(|field| field.name == former.name)
-        {
-            differences.push(format!("`{}` is gone", former.name));
-        }
-    }
-    let order = |fields: &[crate::schema::FieldDefinition]| {
-        fields
-            .iter()
-            .map(|field| field.name.clone())
-            .collect::<Vec<_>>()
-    };
-    if differences.is_empty() && order(&old) != order(&definition.fields) {
-        differences.push("the fields are in another order".to_owned());
-    }
-    if differences.is_empty() {
-        return Ok(());
-    }
-    Err(SchemaError::InvalidTable {
-        table: stored.name.clone(),
-        reason: format!(
-            "its struct is not the one that the folder was written with: {}. Take back the change, \
-             or start with an empty folder",
-            differences.join(", ")
-        ),
-    })
 }
 
 /// Publishes the first version: the tables that were loaded, and empty ones for the others.
-fn fill(store: &Store, catalog: Catalog, tables: Vec<LoadedTable>) -> Result<()> {
+fn fill(store: &Store, plan: &MigrationPlan, mut loaded: Vec<LoadedTable>) -> Result<()> {
+    let catalog = &plan.catalog;
     let mut draft = Draft::new(store.snapshot());
-    let mut loaded: Vec<LoadedTable> = tables;
+    let mut differences = Vec::new();
     for schema in catalog.tables() {
         let relations = catalog.relations_of(schema);
         match loaded
@@ -271,8 +248,10 @@ fn fill(store: &Store, catalog: Catalog, tables: Vec<LoadedTable>) -> Result<()>
             Some(place) => {
                 let mut table = loaded.swap_remove(place);
                 table.schema = Arc::clone(schema);
-                let indexes = build_indexes_of(table.records(), schema, relations);
-                draft.set_loaded(table, indexes.map_err(flatten)?);
+                match build_indexes_of(table.records(), schema, relations) {
+                    Ok(indexes) => draft.set_loaded(table, indexes),
+                    Err(error) => differences.push(difference(plan, error)?),
+                }
             }
             None => {
                 let indexes = Indexes::of(schema, relations);
@@ -281,19 +260,44 @@ fn fill(store: &Store, catalog: Catalog, tables: Vec<LoadedTable>) -> Result<()>
             }
         }
     }
-    draft.set_catalog(catalog);
-    let snapshot = store.publish(draft);
-    for relation in snapshot.catalog().relations() {
+    draft.set_catalog(catalog.clone());
+    let snapshot = draft.snapshot();
+    for relation in catalog.relations() {
         let table = |name: &str| snapshot.table_by_name(name);
         let ends = (
             table(relation.from_table.as_str()),
             table(relation.to_table.as_str()),
         );
-        if let (Some(from), Some(to)) = ends {
-            check_references(&from.version.indexes, from, to, relation).map_err(flatten)?;
+        if let (Some(from), Some(to)) = ends
+            && let Err(error) = check_references(&from.version.indexes, from, to, relation)
+        {
+            differences.push(difference(plan, error)?);
         }
     }
+    // It builds on the draft, and has to be gone before it.
+    drop(snapshot);
+    if !differences.is_empty() {
+        return Err(SchemaError::NotMigrated { differences }.into());
+    }
+    store.publish(draft);
     Ok(())
+}
+
+/// What records have against the new schema as a difference; an error where it is not new.
+fn difference(plan: &MigrationPlan, error: TransactionError) -> Result<Difference> {
+    let difference = match &error {
+        TransactionError::DuplicateKey {
+            table,
+            field,
+            existing,
+            value,
+        } => plan.duplicate(table, field, existing.get(), value),
+        TransactionError::RelationMissing {
+            table, field, id, ..
+        } => plan.leads_nowhere(table, field, id.get()),
+        _ => None,
+    };
+    difference.ok_or_else(|| flatten(error))
 }
 
 impl fmt::Debug for DatabaseBuilder {

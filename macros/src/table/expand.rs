@@ -3,7 +3,10 @@
 use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 
-use super::model::{Field, Table};
+use super::{
+    history,
+    model::{Field, Table},
+};
 use crate::tokens::{generated, generated_at, generated_ident, support, type_text};
 
 /// Bytes of the largest record, and the largest alignment, as in the runtime.
@@ -122,13 +125,16 @@ fn record(table: &Table) -> TokenStream {
     let defined = fields.iter().enumerate().map(|(index, field)| {
         let (name, unique) = (&field.name.text, field.is_unique());
         let documentation = &field.documentation;
-        quote!((__TICKBASE_FIELDS[#index].1)(types, #name, #unique, #documentation)?)
+        let definition =
+            quote!((__TICKBASE_FIELDS[#index].1)(types, #name, #unique, #documentation)?);
+        history::defined(&definition, field)
     });
     let relations = fields.iter().filter_map(|field| {
         let target = field.references.as_ref()?;
         let field_name = &field.name.text;
         Some(quote!(#support::relation::<#target>(#name, #field_name)))
     });
+    let told = history::told(&table.history, fields);
     let field_table = field_table(fields);
     let references = references(fields);
     quote! {
@@ -152,6 +158,7 @@ fn record(table: &Table) -> TokenStream {
                     ::std::vec![#(#relations),*],
                     #documentation,
                 )
+                #told
             }
 
             fn layout() -> &'static #support::RecordLayout {

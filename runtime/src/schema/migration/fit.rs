@@ -43,11 +43,6 @@ impl Fit {
         self.added.extend(other.added);
         self
     }
-
-    /// Whether anything but the name of a table differs.
-    pub(super) fn is_change(&self) -> bool {
-        !self.bytes_stay || self.wider || self.renumbered || !self.added.is_empty()
-    }
 }
 
 /// Compares a type with the one that it became.

@@ -140,19 +140,19 @@ impl fmt::Display for MigrationStep {
                 value: Some(value),
             } => write!(f, "`{field}` is new, with {}", value.describe()),
             Self::FieldRenamed { field, from } => write!(f, "`{field}` was called `{from}`"),
+            // A type of the program keeps its name however it changes.
+            Self::FieldWidened { field, from, to } if from == to => {
+                write!(f, "the type of `{field}`, {to}, is another one")
+            }
             Self::FieldWidened { field, from, to } => {
                 write!(f, "`{field}` was {from} and is now {to}")
             }
-            Self::VariantsChanged {
-                field,
-                type_id,
-                added,
-            } if added.is_empty() => write!(f, "`{field}` has other numbers for its {type_id}"),
-            Self::VariantsChanged {
-                field,
-                type_id,
-                added,
-            } => write!(f, "`{field}` knows {} of {type_id} too", added.join(", ")),
+            Self::VariantsChanged { field, added, .. } if added.is_empty() => {
+                write!(f, "the variants of `{field}` have other numbers")
+            }
+            Self::VariantsChanged { field, added, .. } => {
+                write!(f, "`{field}` can be {} too", added.join(" or "))
+            }
             Self::UniqueAdded { field } => write!(f, "`{field}` is unique now"),
             Self::UniqueRemoved { field } => write!(f, "`{field}` is not unique any more"),
             Self::FieldDropped { field } => write!(f, "`{field}` was dropped"),

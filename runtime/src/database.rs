@@ -1,6 +1,8 @@
 //! The database: puts the parts together, and is what an embedding program holds.
 
 mod builder;
+#[cfg(test)]
+mod migration_tests;
 mod persist;
 mod schema;
 #[cfg(test)]

@@ -138,7 +138,7 @@ pub(super) fn check(table: &Name, history: &TableHistory, fields: &[Field], erro
         let text = &drop.text;
         if own(text).is_some() {
             let message =
-                format!("the struct has a field `{text}`, so it cannot go: remove one of both");
+                format!("the struct has a field `{text}`, so it cannot go: remove one of the two");
             errors.at_span(drop.span, message);
         }
         refuse_twice(&history.drops[..place], drop, errors);
@@ -172,8 +172,14 @@ pub(super) fn defined(definition: &TokenStream, field: &Field) -> TokenStream {
     };
     let (support, ty) = (support(), &field.ty);
     let value = value_of(default, ty);
-    let span = generated_at(default.span());
-    quote_spanned!(span=> #support::with_default::<#ty>(#definition, types, #value)?)
+    // A constant, so that a default is the same at every start, and refused by the compiler where it
+    // is of another type.
+    quote! {
+        #support::with_default::<#ty>(#definition, types, {
+            const DEFAULT: #ty = #value;
+            DEFAULT
+        })?
+    }
 }
 
 /// The default as a value of the field's type. A text in quotes becomes a `Text<N>` while the
@@ -190,7 +196,7 @@ fn value_of(default: &Expr, ty: &Type) -> TokenStream {
     match literal(default) {
         Some(Lit::Str(text)) if is_text => {
             let span = generated_at(text.span());
-            quote_spanned!(span=> const { <#ty>::literal(#text) })
+            quote_spanned!(span=> <#ty>::literal(#text))
         }
         _ => default.to_token_stream(),
     }

@@ -157,8 +157,8 @@ mod tests {
         assert_is_self_contained(&code);
         for part in [
             "with_default :: < u8 > ((__TICKBASE_FIELDS [0usize] . 1)",
-            "types , 3) ?",
-            "const { < Text < 4 > > :: literal (\"B7\") }",
+            "types , { const DEFAULT : u8 = 3 ; DEFAULT }) ?",
+            "const DEFAULT : Text < 4 > = < Text < 4 > > :: literal (\"B7\") ;",
             "with_history (table , & [\"gate\"] , & [(\"label\" , \"a\") , (\"label\" , \"b\") , \
              (\"label\" , \"c\")] , & [\"old\" , \"older\"])",
         ] {

@@ -2,7 +2,8 @@
 
 use proc_macro2::{Ident, TokenStream};
 use syn::{
-    Attribute, Expr, ExprLit, Lit, Meta, Path, Token, parse::Parser, punctuated::Punctuated,
+    Attribute, Expr, ExprLit, Lit, Meta, Path, Token, parse::Parser, parse_quote,
+    punctuated::Punctuated,
 };
 
 use crate::{
@@ -14,19 +15,22 @@ use crate::{
 pub(crate) struct Usage {
     /// Its name.
     pub(crate) attribute: &'static str,
-    /// The keys it knows.
+    /// The keys it knows that have a value.
     pub(crate) keys: &'static [&'static str],
+    /// The words it knows that stand alone.
+    pub(crate) flags: &'static [&'static str],
     /// How it is written, as a whole.
     pub(crate) example: &'static str,
 }
 
 impl Usage {
-    /// Reads `key = value, …`, every known key at most once.
+    /// Reads `key = value, word, …`, every known one at most once; the value of a word is `true`.
     pub(crate) fn read(&self, tokens: TokenStream, errors: &mut Errors) -> Vec<(Ident, Expr)> {
         let Self {
             attribute,
-            keys,
+            flags,
             example,
+            ..
         } = self;
         let list = Punctuated::<Meta, Token![,]>::parse_terminated;
         let list = match list.parse2(tokens) {
@@ -42,7 +46,7 @@ impl Usage {
             let Some(key) = meta
                 .path()
                 .get_ident()
-                .filter(|key| keys.iter().any(|k| *key == k))
+                .filter(|key| self.known().iter().any(|known| *key == known))
             else {
                 errors.at(meta.path(), self.unknown(meta.path()));
                 continue;
@@ -51,7 +55,15 @@ impl Usage {
                 errors.at(key, format!("`{key}` stands twice: remove one"));
                 continue;
             }
+            let is_flag = flags.iter().any(|flag| key == flag);
             match &meta {
+                Meta::Path(_) if is_flag => found.push((key.clone(), parse_quote!(true))),
+                _ if is_flag => {
+                    let message = format!(
+                        "`{key}` has no value: write `#[{attribute}({key})]`, or remove it"
+                    );
+                    errors.at(&meta, message);
+                }
                 Meta::NameValue(pair) => found.push((key.clone(), pair.value.clone())),
                 _ => errors.at(&meta, format!("`{key}` needs a value, like `{example}`")),
             }
@@ -59,18 +71,20 @@ impl Usage {
         found
     }
 
+    fn known(&self) -> Vec<&'static str> {
+        [self.keys, self.flags].concat()
+    }
+
     fn unknown(&self, path: &Path) -> String {
-        let Self {
-            attribute, keys, ..
-        } = self;
+        let (attribute, known) = (self.attribute, self.known());
         let found = path.get_ident().map(Ident::to_string).unwrap_or_default();
-        match nearest(&found, keys) {
+        match nearest(&found, &known) {
             Some(key) => {
                 format!("`#[{attribute}]` does not know `{found}`, did you mean `{key}`?")
             }
             None => format!(
                 "`#[{attribute}]` does not know this; it knows `{}`",
-                keys.join("`, `")
+                known.join("`, `")
             ),
         }
     }
@@ -88,6 +102,33 @@ pub(crate) fn name_value(value: &Expr, errors: &mut Errors) -> Option<Name> {
             None
         }
     }
+}
+
+/// The value of a key that takes one of a few words.
+pub(crate) fn word_value(
+    key: &str,
+    value: &Expr,
+    known: &[&'static str],
+    errors: &mut Errors,
+) -> Option<&'static str> {
+    let found = match value {
+        Expr::Path(path) => path.path.get_ident().map(Ident::to_string),
+        Expr::Group(group) => return word_value(key, &group.expr, known, errors),
+        _ => None,
+    };
+    let found = found.unwrap_or_default();
+    let word = known.iter().find(|known| **known == found);
+    if word.is_none() {
+        let message = match nearest(&found, known) {
+            Some(word) => format!("`{key}` does not know `{found}`, did you mean `{word}`?"),
+            None => format!(
+                "write one of `{key} = {}`",
+                known.join(&format!("`, `{key} = "))
+            ),
+        };
+        errors.at(value, message);
+    }
+    word.copied()
 }
 
 /// The literal that an expression is.
@@ -157,6 +198,7 @@ mod tests {
     const USAGE: Usage = Usage {
         attribute: "procedure",
         keys: &["every", "name"],
+        flags: &["read_only"],
         example: "#[procedure(every = 1)]",
     };
 
@@ -164,7 +206,10 @@ mod tests {
     fn every_fault_of_an_attribute_is_told_at_its_token() {
         let mut errors = Errors::default();
         let found = USAGE.read(
-            tokens("nmae = \"a\", every, name = \"b\", name = \"c\", a::b"),
+            tokens(
+                "nmae = \"a\", every, name = \"b\", name = \"c\", a::b, read_only = true, \
+                 raed_only, name(2)",
+            ),
             &mut errors,
         );
         assert_eq!(found.len(), 1);
@@ -174,7 +219,10 @@ mod tests {
                 ("nmae", "did you mean `name`?"),
                 ("every", "needs a value"),
                 ("name", "stands twice"),
-                ("a::b", "it knows `every`, `name`"),
+                ("a::b", "it knows `every`, `name`, `read_only`"),
+                ("read_only = true", "write `#[procedure(read_only)]`"),
+                ("raed_only", "did you mean `read_only`?"),
+                ("name", "stands twice"),
             ],
         );
     }

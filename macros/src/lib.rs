@@ -7,6 +7,8 @@
 
 mod attributes;
 mod errors;
+#[cfg(test)]
+mod expansions;
 mod field_type;
 mod names;
 mod procedure;

@@ -8,6 +8,18 @@ pub(crate) fn support() -> TokenStream {
     quote!(::tickbase::macro_support)
 }
 
+/// Where the item stands: file and line are those of the attribute.
+pub(crate) fn place() -> TokenStream {
+    let support = support();
+    quote! {
+        #support::Place {
+            module: ::core::module_path!(),
+            file: ::core::file!(),
+            line: ::core::line!(),
+        }
+    }
+}
+
 /// A span at the same place as `span` that belongs to the macro.
 ///
 /// Lints look at who a span belongs to: what the user did not write is not held against them, so

@@ -1,8 +1,12 @@
 //! The database: puts the parts together, and is what an embedding program holds.
 
 mod builder;
+mod calls;
+#[cfg(feature = "auto-register")]
+mod linked;
 #[cfg(test)]
 mod migration_tests;
+mod opening;
 mod persist;
 mod schema;
 #[cfg(test)]
@@ -13,6 +17,8 @@ mod table;
 use std::sync::Arc;
 
 pub use builder::DatabaseBuilder;
+#[cfg(feature = "auto-register")]
+pub use linked::{LinkedProcedure, LinkedTable};
 pub use persist::Persisted;
 pub(crate) use persist::{Persistence, SchemaChange};
 pub(crate) use schema_changes::{FieldsBuild, SchemaChanges, Started};

@@ -142,12 +142,12 @@ pub use error::{Error, Result};
 pub use metrics::MetricsReading;
 pub use persistence::PersistenceError;
 pub use procedure::{
-    CallError, Outcome, Parameter, ParameterType, Params, Procedure, ProcedureArgument,
-    ProcedureError, ProcedureFn, ProcedureRegistry, ProcedureReturn, Signature,
+    Call, CallError, Outcome, Parameter, ParameterType, Params, PreparedCall, Procedure,
+    ProcedureArgument, ProcedureError, ProcedureFn, ProcedureRegistry, ProcedureReturn, Signature,
 };
 pub use schema::{
     Catalog, CompositePart, Difference, EnumVariant, Field, FieldDefinition, FieldFault,
-    FieldHandle, FieldMask, FieldType, Id, Migration, MigrationStep, Name, OnDelete, Record,
+    FieldHandle, FieldMask, FieldType, Id, Migration, MigrationStep, Name, OnDelete, Place, Record,
     RecordBuf, RecordId, RecordLayout, RecordRef, RecordSizeFault, Relation, RelationDefinition,
     SchemaError, TableDefinition, TableHistory, TableId, TableRelations, TableSchema, Text,
     Timestamp, TypeDefinition, TypeLayout, TypeRegistry, TypeSerializer, TypeShape, Value,

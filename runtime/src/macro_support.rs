@@ -4,20 +4,69 @@
 
 use std::sync::Arc;
 
+#[cfg(feature = "auto-register")]
+pub use crate::database::{LinkedProcedure, LinkedTable};
 pub use crate::{
     procedure::{
-        Outcome, Parameter, Params, Procedure, ProcedureArgument, ProcedureError, ProcedureReturn,
+        Call, FieldArgument, Given, Giver, GivesArgument, GivesNothing, GivesSerialized,
+        GivesUnknown, Outcome, Parameter, ParameterType, Params, Procedure, ProcedureArgument,
+        ProcedureError, ProcedureReturn,
     },
     schema::{
-        FieldDefinition, FieldHandle, FieldType, Id, Record, RecordLayout, RelationDefinition,
-        SchemaError, TableDefinition, TypeLayout, TypeRegistry,
+        FieldDefinition, FieldHandle, FieldType, Id, Place, Record, RecordLayout,
+        RelationDefinition, SchemaError, TableDefinition, TypeLayout, TypeRegistry,
     },
-    transaction::TransactionHandle,
+    transaction::{Isolation, TransactionHandle},
 };
 use crate::{
     schema::{EnumVariant, Name, OnDelete, TableHistory, TypeDefinition},
     storage::field_bytes,
 };
+
+#[cfg(feature = "auto-register")]
+pub use inventory;
+
+/// Adds a table to those that `DatabaseBuilder::linked` finds.
+#[cfg(feature = "auto-register")]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __link_table {
+    ($record:ident) => {
+        $crate::macro_support::inventory::submit! {
+            $crate::macro_support::LinkedTable::of::<$record>()
+        }
+    };
+}
+
+/// Adds a procedure to those that `DatabaseBuilder::linked` finds.
+#[cfg(feature = "auto-register")]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __link_procedure {
+    ($procedure:ident) => {
+        $crate::macro_support::inventory::submit! {
+            $crate::macro_support::LinkedProcedure::of::<$procedure>()
+        }
+    };
+}
+
+/// Nothing finds a table that no builder names.
+#[cfg(not(feature = "auto-register"))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __link_table {
+    ($record:ident) => {};
+}
+
+/// Nothing finds a procedure that no builder names.
+#[cfg(not(feature = "auto-register"))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __link_procedure {
+    ($procedure:ident) => {};
+}
+
+pub use crate::{__link_procedure as link_procedure, __link_table as link_table};
 
 /// A field of type `F`.
 pub fn field<F: FieldType>(
@@ -85,11 +134,11 @@ pub fn with_history(
     let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
     let pair = |(now, former): &(&str, &str)| ((*now).to_owned(), (*former).to_owned());
     TableDefinition {
-        history: TableHistory {
+        history: Box::new(TableHistory {
             renamed_from: owned(renamed_from),
             fields_renamed_from: fields_renamed_from.iter().map(pair).collect(),
             drops: owned(drops),
-        },
+        }),
         ..table
     }
 }
@@ -123,10 +172,12 @@ pub fn composite(
 pub fn parameter<A: ProcedureArgument>(
     types: &mut TypeRegistry,
     name: &str,
+    documentation: &str,
 ) -> Result<Parameter, SchemaError> {
     Ok(Parameter {
         name: name.to_owned(),
         ty: A::parameter_type(types)?,
+        documentation: documentation.to_owned(),
     })
 }
 

@@ -1,6 +1,8 @@
 //! The database in process: records, transactions, relations and the schema.
 
+mod custom_types;
 mod memory_limits;
+mod passes;
 mod records;
 mod relations;
 mod schema_changes;

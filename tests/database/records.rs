@@ -338,3 +338,29 @@ fn storing_an_older_view_swaps_one_table_back_and_leaves_the_others() {
         .unwrap();
     assert_eq!(third.get(), 3, "an id is never used again");
 }
+
+#[test]
+fn an_id_that_an_older_transaction_draws_is_not_given_out_again_by_the_table_built_anew() {
+    let db = Database::builder().in_memory().unwrap();
+    db.create_table(&table_definition("gate", &[("number", "u32")]))
+        .unwrap();
+    let gates = db.table("gate").unwrap();
+    let fields = Value::object([("number", 1_u32)]);
+    gates.create_record(&fields).unwrap();
+    let mut width = FieldDefinition::new(Name::new("width").unwrap(), "f32");
+    width.default = Some(2.5.into());
+    let view = gates.buffer().load().unwrap();
+    let anew: [&dyn Fn(); 4] = [
+        &|| gates.buffer().store(&view).unwrap(),
+        &|| gates.compact_table().unwrap(),
+        &|| drop(db.add_fields("gate", std::slice::from_ref(&width)).unwrap()),
+        &|| drop(db.remove_field("gate", "width").unwrap()),
+    ];
+    for build in anew {
+        let mut older = db.begin();
+        build();
+        let drawn = older.create_record("gate", &fields).unwrap();
+        older.abort();
+        assert!(gates.create_record(&fields).unwrap() > drawn);
+    }
+}

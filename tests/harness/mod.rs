@@ -1,11 +1,15 @@
 //! What several test programs share: tables, a step-by-step database, a client.
 
 pub mod client;
+pub mod crowd;
+mod digest;
 pub mod purses;
 mod random;
 pub mod served;
+pub mod stress;
 
-pub use random::{Random, for_each_seed};
+pub use digest::digest;
+pub use random::{Random, effort, for_each_seed, is_whole_run, seed_or};
 use tickbase::{FieldDefinition, FieldType, Id, Name, TableDefinition, Text, table};
 
 /// A table that others refer to.

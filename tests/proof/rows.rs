@@ -2,17 +2,15 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use harness::{Account, Random, purses::change_fields_under_load};
+use harness::{Account, Random, crowd, purses::change_fields_under_load, stress};
 use tickbase::{Database, Id};
 
-use crate::sanitizer;
+use crate::{every_order, memcheck, sanitizer};
 
 /// How much is asked of a row, and from which seed on.
 pub(crate) struct Run {
     pub(crate) seed: u64,
     pub(crate) asked: u64,
-    /// Whether rows that take long may leave themselves out.
-    pub(crate) short: bool,
 }
 
 /// What came of a row.
@@ -28,36 +26,67 @@ pub(crate) struct Row {
     pub(crate) name: &'static str,
     /// How often it is tried in every run.
     pub(crate) asked: u64,
+    /// Whether it builds tests with other settings, which takes minutes.
+    pub(crate) builds: bool,
     /// Tries it, and gives how often that was done; panics where it does not hold.
     pub(crate) prove: fn(&Run) -> Reached,
 }
 
 /// All rows.
-pub(crate) const ROWS: [Row; 5] = [
+pub(crate) const ROWS: [Row; 9] = [
     Row {
         name: "snapshots_are_whole",
         asked: 3_000_000,
+        builds: false,
         prove: snapshots_are_whole,
     },
     Row {
         name: "no_update_is_lost",
         asked: 200_000,
+        builds: false,
         prove: no_update_is_lost,
     },
     Row {
         name: "held_snapshots_never_change",
         asked: 2_000,
+        builds: false,
         prove: held_snapshots_never_change,
     },
     Row {
         name: "nothing_is_lost_while_fields_change",
         asked: 1_000,
+        builds: false,
         prove: nothing_is_lost_while_fields_change,
+    },
+    Row {
+        name: "threads_read_what_they_must",
+        asked: 1_000_000,
+        builds: false,
+        prove: threads_read_what_they_must,
+    },
+    Row {
+        name: "snapshots_of_every_age_never_change",
+        asked: 20_000,
+        builds: false,
+        prove: snapshots_of_every_age_never_change,
+    },
+    Row {
+        name: "publishing_holds_in_every_order",
+        asked: 100_000,
+        builds: true,
+        prove: every_order::holds,
     },
     Row {
         name: "address_sanitizer_finds_nothing",
         asked: 1,
+        builds: true,
         prove: sanitizer::finds_nothing,
+    },
+    Row {
+        name: "memcheck_finds_nothing",
+        asked: 1,
+        builds: true,
+        prove: memcheck::finds_nothing,
     },
 ];
 
@@ -179,6 +208,24 @@ fn held_snapshots_never_change(run: &Run) -> Reached {
         assert_eq!(read(&snapshot), seen);
     }
     Reached::Times(run.asked)
+}
+
+/// Eight threads change their own records and those of all, and check whatever they read.
+fn threads_read_what_they_must(run: &Run) -> Reached {
+    let mut operations = 0;
+    for seed in run.seed.. {
+        if operations >= run.asked {
+            break;
+        }
+        operations += crowd::run(seed, 8, run.asked.min(250_000)).operations;
+    }
+    Reached::Times(operations)
+}
+
+/// Snapshots are held for a moment or for long, and handed to other threads, while records are
+/// written and deleted, tables compacted, and fields added and removed.
+fn snapshots_of_every_age_never_change(run: &Run) -> Reached {
+    Reached::Times(stress::run(run.seed, run.asked).read_again)
 }
 
 /// Fields of a table come and go while others write to it and read it.

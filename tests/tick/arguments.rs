@@ -99,10 +99,8 @@ fn a_registry_keeps_procedures_by_name_and_refuses_a_name_twice() {
         Err("42".into())
     }
     let named = |name: &str, every| Signature {
-        name: name.to_owned(),
-        parameters: Vec::new(),
         every,
-        documentation: String::new(),
+        ..Signature::new(name)
     };
     let mut registry = ProcedureRegistry::default();
     registry
@@ -111,14 +109,15 @@ fn a_registry_keeps_procedures_by_name_and_refuses_a_name_twice() {
     registry
         .register_procedure(named("a", Some(7)), answer)
         .unwrap();
-    for refused in [
-        named("b", None),
-        named("no name", None),
-        named("c", Some(0)),
-    ] {
+    for refused in [named("b", None), named("c", Some(0))] {
         let error = registry.register_procedure(refused, answer).unwrap_err();
-        assert!(matches!(error, SchemaError::InvalidName { .. }), "{error}");
+        assert!(
+            matches!(error, SchemaError::InvalidProcedure { .. }),
+            "{error}"
+        );
     }
+    let error = registry.register_procedure(named("no name", None), answer);
+    assert!(matches!(error, Err(SchemaError::InvalidName { .. })));
     let names: Vec<_> = registry.signatures().map(|s| s.name.as_str()).collect();
     assert_eq!(names, ["a", "b"]);
     assert_eq!(registry.signature("a").unwrap().every, Some(7));

@@ -2,6 +2,7 @@
 
 mod arguments;
 mod budgets;
+mod calls;
 mod procedures;
 mod requests;
 mod schedule;

@@ -47,6 +47,8 @@ pub(super) fn expand(field_type: &FieldType) -> TokenStream {
         const _: () = {
             #parts
 
+            impl #support::FieldArgument for #ident {}
+
             unsafe impl #support::FieldType for #ident {
                 const VALUE_BYTES: ::core::primitive::usize = #value_bytes;
 

@@ -12,6 +12,7 @@ use crate::{
 const USAGE: Usage = Usage {
     attribute: "field_type",
     keys: &["name"],
+    flags: &[],
     example: "#[field_type(name = \"phase\")]",
 };
 

@@ -7,6 +7,17 @@ use crate::errors::Errors;
 pub(super) fn check(procedure: &Procedure, errors: &mut Errors) -> bool {
     let remedy = "write another one with `#[procedure(name = \"…\")]`";
     procedure.name.check("a procedure", remedy, errors);
+    if let Some(span) = procedure.read_only {
+        if procedure.every.is_some() {
+            let message = "a procedure that runs by itself and only reads does nothing: remove \
+                           `read_only`, or `every`";
+            errors.at_span(span, message);
+        }
+        if let Some(isolation) = &procedure.isolation {
+            let message = "a procedure that only reads has nothing to be kept apart: remove this";
+            errors.at_span(isolation.span, message);
+        }
+    }
     let Some(Call { parameters, .. }) = &procedure.call else {
         return false;
     };

@@ -1,11 +1,13 @@
 //! From the model to code: the type that stands for the function.
 
-use proc_macro2::TokenStream;
+use std::fmt::Write;
+
+use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
 
 use super::model::{Call, Procedure};
-use crate::tokens::{find_word, generated, generated_at, generated_ident, support};
+use crate::tokens::{find_word, generated, generated_at, generated_ident, place, support};
 
 /// The type and its implementation; where `call` is none, one that no program gets to run.
 pub(super) fn expand(procedure: &Procedure, call: Option<&Call>) -> TokenStream {
@@ -25,6 +27,14 @@ pub(super) fn expand(procedure: &Procedure, call: Option<&Call>) -> TokenStream 
         Some(every) => quote!(::core::option::Option::Some(#every)),
         None => quote!(::core::option::Option::None),
     };
+    let isolation = format_ident!(
+        "{}",
+        procedure
+            .isolation
+            .as_ref()
+            .map_or("Serializable", |isolation| isolation.variant)
+    );
+    let read_only = procedure.read_only.is_some();
     let parameters = call.map(parameter_table);
     let names = call
         .into_iter()
@@ -32,12 +42,18 @@ pub(super) fn expand(procedure: &Procedure, call: Option<&Call>) -> TokenStream 
         .enumerate()
         .map(|(index, parameter)| {
             let (name, entry) = (&parameter.name.text, entry(index));
-            quote!((#entry.0)(types, #name)?)
+            let documentation = &parameter.documentation;
+            quote!((#entry.0)(types, #name, #documentation)?)
         });
-    let run = match call {
-        Some(call) => run(procedure, call),
-        None => quote!(::core::unreachable!()),
+    let (returns, run) = match call {
+        Some(call) => (returns(call), run(procedure, call)),
+        None => (
+            quote!(::core::unreachable!()),
+            quote!(::core::unreachable!()),
+        ),
     };
+    let typed_call = call.map(|call| typed_call(procedure, call));
+    let place = place();
     quote! {
         #(#carried)*
         #[doc = #type_documentation]
@@ -47,10 +63,17 @@ pub(super) fn expand(procedure: &Procedure, call: Option<&Call>) -> TokenStream 
         const _: () = {
             #parameters
 
+            #typed_call
+
+            #support::link_procedure!(#ident);
+
             impl #support::Procedure for #ident {
                 const NAME: &'static ::core::primitive::str = #name;
                 const EVERY: ::core::option::Option<::core::primitive::u32> = #every;
                 const DOCUMENTATION: &'static ::core::primitive::str = #documentation;
+                const ISOLATION: #support::Isolation = #support::Isolation::#isolation;
+                const READ_ONLY: ::core::primitive::bool = #read_only;
+                const PLACE: #support::Place = #place;
 
                 fn parameters(
                     types: &mut #support::TypeRegistry,
@@ -59,6 +82,15 @@ pub(super) fn expand(procedure: &Procedure, call: Option<&Call>) -> TokenStream 
                     #support::SchemaError,
                 > {
                     ::core::result::Result::Ok(::std::vec![#(#names),*])
+                }
+
+                fn returns(
+                    types: &mut #support::TypeRegistry,
+                ) -> ::core::result::Result<
+                    ::core::option::Option<#support::ParameterType>,
+                    #support::SchemaError,
+                > {
+                    #returns
                 }
 
                 fn call(
@@ -84,6 +116,7 @@ fn parameter_table(call: &Call) -> TokenStream {
         quote! {(
             fn(
                 &mut #support::TypeRegistry,
+                &::core::primitive::str,
                 &::core::primitive::str,
             ) -> ::core::result::Result<#support::Parameter, #support::SchemaError>,
             fn(
@@ -115,6 +148,29 @@ fn entry(index: usize) -> syn::Ident {
     format_ident!("__TICKBASE_PARAMETER_{index}")
 }
 
+/// Whether the type of what it gives has a name, which `impl Trait` has not.
+fn is_named(output: &syn::Type) -> bool {
+    find_word(output, "impl").is_none()
+}
+
+/// Says what it gives.
+fn returns(call: &Call) -> TokenStream {
+    let support = support();
+    let output = &call.output;
+    if !is_named(output) {
+        return quote! {
+            let _ = types;
+            ::core::result::Result::Ok(::core::option::Option::Some(#support::ParameterType::Any))
+        };
+    }
+    // The value's type behind `Giver` is reported at the type that the user wrote.
+    let output = generated(output);
+    quote_spanned! {generated_at(call.output.span())=>
+        use #support::{GivesArgument as _, GivesNothing as _, GivesSerialized as _, GivesUnknown as _};
+        (&&&&#support::Giver::<<#output as #support::ProcedureReturn>::Value>::NEW).describe(types)
+    }
+}
+
 /// Calls the function and makes an outcome of what it returns.
 fn run(procedure: &Procedure, call: &Call) -> TokenStream {
     let support = support();
@@ -125,15 +181,71 @@ fn run(procedure: &Procedure, call: &Call) -> TokenStream {
         quote!((#entry.1)(&params, #index)?)
     });
     let output = &call.output;
-    // `impl Trait` cannot be named here, and is inferred instead.
-    let output = if find_word(output, "impl").is_some() {
-        quote!(_)
-    } else {
-        quote!(#output)
+    let output = match is_named(output) {
+        true => quote!(#output),
+        false => quote!(_),
     };
+    // A type that has no name can be looked at only here.
+    let check = (!is_named(&call.output)).then(|| {
+        quote! {
+            let _ = |types: &mut #support::TypeRegistry| {
+                (&&&&#support::Giver::of(&given)).describe(types)
+            };
+        }
+    });
+    let into_result = quote!(<#output as #support::ProcedureReturn>::into_result);
     quote! {
-        <#output as #support::ProcedureReturn>::into_outcome(
-            #function(#transaction, #(#arguments),*)
-        )
+        use #support::{GivesArgument as _, GivesNothing as _, GivesSerialized as _, GivesUnknown as _};
+        let given = #into_result(#function(#transaction, #(#arguments),*))?;
+        #check
+        (&&&&#support::Giver::of(&given)).write(given, &params)
     }
+}
+
+/// The function that takes the arguments in Rust, so that the compiler checks them.
+fn typed_call(procedure: &Procedure, call: &Call) -> Option<TokenStream> {
+    if !is_named(&call.output) {
+        return None;
+    }
+    let support = support();
+    let ident = generated_ident(&procedure.ident);
+    let visibility = generated(&procedure.visibility);
+    let output = generated(&call.output);
+    let mut documentation = format!(
+        "A call of `{}` with these arguments, to be handed to `call` of the database or of its \
+         runtime.\n",
+        procedure.name.text
+    );
+    for parameter in &call.parameters {
+        // Rust keeps no comments of parameters, so they stand here.
+        if !parameter.documentation.is_empty() {
+            let indented = parameter.documentation.replace('\n', "\n  ");
+            let _ = write!(documentation, "\n- `{}`: {indented}", parameter.name.text);
+        }
+    }
+    // No parameter of the function can be meant by it.
+    let transaction = syn::Ident::new("tx", Span::mixed_site());
+    let names: Vec<_> = call
+        .parameters
+        .iter()
+        .map(|parameter| generated_ident(&parameter.ident))
+        .collect();
+    let types = call
+        .parameters
+        .iter()
+        .map(|parameter| generated(&parameter.ty));
+    Some(quote! {
+        impl #ident {
+            #[doc = #documentation]
+            #visibility fn with(
+                #(#names: #types),*
+            ) -> #support::Call<#ident, <#output as #support::ProcedureReturn>::Value> {
+                #support::Call::new(move |#transaction| {
+                    <#output as #support::ProcedureReturn>::into_result(
+                        #ident(#transaction, #(::core::clone::Clone::clone(&#names)),*)
+                    )
+                })
+            }
+        }
+    })
 }

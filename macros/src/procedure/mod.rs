@@ -19,6 +19,13 @@ use crate::errors::Errors;
 pub(crate) fn procedure(arguments: TokenStream, item: TokenStream) -> TokenStream {
     let mut errors = Errors::default();
     let code = translate(arguments, &item, &mut errors);
+    let item = match syn::parse2::<ItemFn>(item.clone()) {
+        Ok(mut function) => {
+            read::without_parameter_documentation(&mut function);
+            quote!(#function)
+        }
+        Err(_) => item,
+    };
     quote!(#item #code #errors)
 }
 
@@ -61,8 +68,11 @@ mod tests {
             "NAME : & 'static :: core :: primitive :: str = \"divert\"",
             "= \"Sends it elsewhere.\"",
             "= procedure_parameter :: < Id < Airport > > ()",
-            "(__TICKBASE_PARAMETER_1 . 0) (types , \"in\")",
+            "(__TICKBASE_PARAMETER_1 . 0) (types , \"in\" , \"\")",
             "< Result < u8 , String > as :: tickbase :: macro_support :: ProcedureReturn >",
+            "pub (crate) fn with (to : Id < Airport > , r#in : u8)",
+            "const READ_ONLY : :: core :: primitive :: bool = false ;",
+            "Isolation = :: tickbase :: macro_support :: Isolation :: Serializable ;",
             "divert (tx , (__TICKBASE_PARAMETER_0 . 1) (& params , 0usize) ? ,",
         ] {
             assert!(text.contains(part), "{part} is not in {text}");
@@ -81,13 +91,38 @@ mod tests {
     }
 
     #[test]
+    fn a_procedure_may_say_how_far_it_is_kept_apart_or_that_it_only_reads() {
+        let (text, _, errors) =
+            translated("isolation = read_committed", "fn a(tx: &mut Tx) -> R {}");
+        assert_faults(&errors, &[]);
+        assert!(text.contains("Isolation :: ReadCommitted"), "{text}");
+        let (text, _, errors) = translated("read_only", "fn a(tx: &Tx, id: u8) -> R {}");
+        assert_faults(&errors, &[]);
+        assert!(
+            text.contains("const READ_ONLY : :: core :: primitive :: bool = true"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn comments_of_parameters_are_kept_for_the_signature_and_taken_off_the_function() {
+        let item = "fn a(tx: &mut Tx, /// Where to.
+            to: u8) -> R {}";
+        let (text, _, errors) = translated("", item);
+        assert_faults(&errors, &[]);
+        assert!(text.contains("(types , \"to\" , \"Where to.\")"), "{text}");
+        let whole = procedure(TokenStream::new(), tokens(item)).to_string();
+        assert!(whole.contains("fn a (tx : & mut Tx , to : u8)"), "{whole}");
+    }
+
+    #[test]
     fn what_a_procedure_cannot_be_is_told_at_each_token_and_the_type_is_made_all_the_same() {
         let item =
             "const async unsafe extern \"C\" fn a<T>(tx: &mut Tx, x: T) -> R where T: Copy {}";
         let (text, code, errors) = translated("", item);
         let faults = [
             ("const", "remove `const`"),
-            ("async", "not supported yet"),
+            ("async", "come in a later version"),
             ("unsafe", "remove `unsafe`"),
             ("extern \"C\"", "a Rust function"),
             ("<T>", "no parameters"),
@@ -112,7 +147,43 @@ mod tests {
             (
                 "",
                 "fn a(tx: &Tx) -> R {}",
-                &[("tx: &Tx", "`tx: &mut TransactionHandle`")],
+                &[("tx: &Tx", "`#[procedure(read_only)]`")],
+            ),
+            (
+                "read_only",
+                "fn a(tx: &mut Tx) -> R {}",
+                &[("tx: &mut Tx", "or remove `read_only`")],
+            ),
+            (
+                "read_only",
+                "fn a() -> R {}",
+                &[("a", "`tx: &TransactionHandle`")],
+            ),
+            (
+                "read_only, every = 2, isolation = serializable",
+                "fn a(tx: &Tx) -> R {}",
+                &[
+                    ("read_only", "does nothing"),
+                    ("isolation", "nothing to be kept apart"),
+                ],
+            ),
+            (
+                "isolation = serialisable",
+                "fn a(tx: &mut Tx) -> R {}",
+                &[("serialisable", "did you mean `serializable`?")],
+            ),
+            (
+                "isolation = \"none\"",
+                "fn a(tx: &mut Tx) -> R {}",
+                &[(
+                    "\"none\"",
+                    "`isolation = read_committed`, `isolation = serializable`",
+                )],
+            ),
+            (
+                "every = 5000000000",
+                "fn a(tx: &mut Tx) -> R {}",
+                &[("5000000000", "a number from 1")],
             ),
             (
                 "",

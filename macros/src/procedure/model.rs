@@ -1,6 +1,6 @@
 //! What a function says about its procedure.
 
-use proc_macro2::Ident;
+use proc_macro2::{Ident, Span};
 use syn::{Attribute, Type, Visibility};
 
 use crate::names::Name;
@@ -19,8 +19,20 @@ pub(super) struct Procedure {
     pub(super) documentation: String,
     /// It runs in every tick whose number is a multiple of this.
     pub(super) every: Option<u32>,
+    /// Where it is said that it only reads.
+    pub(super) read_only: Option<Span>,
+    /// How far it is kept apart, where that is said.
+    pub(super) isolation: Option<Isolation>,
     /// What the function takes and gives; none where a fault keeps it from being called.
     pub(super) call: Option<Call>,
+}
+
+/// How far a procedure is kept apart from what runs beside it.
+pub(super) struct Isolation {
+    /// As the runtime names it.
+    pub(super) variant: &'static str,
+    /// Where it is said.
+    pub(super) span: Span,
 }
 
 /// How the function is called.
@@ -37,8 +49,12 @@ pub(super) struct Call {
 pub(super) struct Parameter {
     /// Its name.
     pub(super) name: Name,
+    /// The parameter, in Rust.
+    pub(super) ident: Ident,
     /// Its type.
     pub(super) ty: Type,
+    /// What it means, in words.
+    pub(super) documentation: String,
     /// Whether it takes what belongs to the caller.
     pub(super) borrows: bool,
 }

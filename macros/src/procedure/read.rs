@@ -1,12 +1,12 @@
 //! From tokens to the model.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Ident, TokenStream};
 use quote::ToTokens;
-use syn::{Expr, FnArg, ItemFn, Lit, Pat, PatType, ReturnType, Safety, Signature, Type};
+use syn::{Expr, FnArg, ItemFn, Lit, Pat, PatType, Receiver, ReturnType, Safety, Signature, Type};
 
-use super::model::{Call, Parameter, Procedure};
+use super::model::{Call, Isolation, Parameter, Procedure};
 use crate::{
-    attributes::{Usage, carried, documentation, literal, name_value, named},
+    attributes::{Usage, carried, documentation, literal, name_value, named, word_value},
     errors::Errors,
     names::Name,
     tokens::find_word,
@@ -14,7 +14,8 @@ use crate::{
 
 const USAGE: Usage = Usage {
     attribute: "procedure",
-    keys: &["every", "name"],
+    keys: &["every", "isolation", "name"],
+    flags: &["read_only"],
     example: "#[procedure(every = 1)]",
 };
 
@@ -26,12 +27,13 @@ pub(super) fn read(
 ) -> Option<Procedure> {
     let signature = &item.sig;
     let mut name = Name::of(&signature.ident);
-    let mut every = None;
+    let (mut every, mut read_only, mut isolation) = (None, None, None);
     for (key, value) in USAGE.read(arguments, errors) {
-        if key == "name" {
-            name = name_value(&value, errors).unwrap_or(name);
-        } else {
-            every = read_every(&value, errors);
+        match key.to_string().as_str() {
+            "name" => name = name_value(&value, errors).unwrap_or(name),
+            "every" => every = read_every(&value, errors),
+            "read_only" => read_only = Some(key.span()),
+            _ => isolation = read_isolation(&key, &value, errors),
         }
     }
     if let Some(receiver @ FnArg::Receiver(_)) = signature.inputs.first() {
@@ -40,7 +42,7 @@ pub(super) fn read(
         return None;
     }
     let plain = read_qualifiers(signature, errors);
-    let call = read_call(signature, errors);
+    let call = read_call(signature, read_only.is_some(), errors);
     Some(Procedure {
         ident: signature.ident.clone(),
         visibility: item.vis.clone(),
@@ -48,6 +50,8 @@ pub(super) fn read(
         name,
         documentation: documentation(&item.attrs),
         every,
+        read_only,
+        isolation,
         call: call.filter(|_| plain),
     })
 }
@@ -60,10 +64,22 @@ fn read_every(value: &Expr, errors: &mut Errors) -> Option<u32> {
     if every.is_none() {
         errors.at(
             value,
-            "`every` counts ticks: write a number from 1, like `every = 60`",
+            "`every` counts ticks: write a number from 1 to 4294967295, like `every = 60`",
         );
     }
     every
+}
+
+fn read_isolation(key: &Ident, value: &Expr, errors: &mut Errors) -> Option<Isolation> {
+    let known = ["read_committed", "serializable"];
+    let word = word_value("isolation", value, &known, errors)?;
+    Some(Isolation {
+        variant: match word {
+            "read_committed" => "ReadCommitted",
+            _ => "Serializable",
+        },
+        span: key.span(),
+    })
 }
 
 /// Notes what a procedure cannot be. True where there is no such thing.
@@ -83,7 +99,8 @@ fn read_qualifiers(signature: &Signature, errors: &mut Errors) -> bool {
     if let Some(word) = &signature.asyncness {
         refuse(
             word,
-            "`async` procedures are not supported yet in this version: remove `async`",
+            "`async` procedures, which may take longer than a tick, come in a later version: remove \
+             `async`",
         );
     }
     if let Safety::Unsafe(word) = &signature.safety {
@@ -113,12 +130,12 @@ fn read_qualifiers(signature: &Signature, errors: &mut Errors) -> bool {
     plain
 }
 
-fn read_call(signature: &Signature, errors: &mut Errors) -> Option<Call> {
+fn read_call(signature: &Signature, read_only: bool, errors: &mut Errors) -> Option<Call> {
     let mut inputs = signature.inputs.iter().filter_map(|input| match input {
         FnArg::Typed(input) => Some(input),
         FnArg::Receiver(_) => None,
     });
-    let transaction = read_transaction(signature, inputs.next(), errors);
+    let transaction = read_transaction(signature, inputs.next(), read_only, errors);
     let parameters: Vec<_> = inputs.map(|input| read_parameter(input, errors)).collect();
     let output = match &signature.output {
         ReturnType::Type(_, output) => Some((**output).clone()),
@@ -138,28 +155,44 @@ fn read_call(signature: &Signature, errors: &mut Errors) -> Option<Call> {
 fn read_transaction(
     signature: &Signature,
     first: Option<&PatType>,
+    read_only: bool,
     errors: &mut Errors,
 ) -> Option<Type> {
+    let written = match read_only {
+        true => "tx: &TransactionHandle",
+        false => "tx: &mut TransactionHandle",
+    };
     let Some(first) = first else {
-        let message = "a procedure reaches the database through its transaction: write \
-                       `tx: &mut TransactionHandle` as its first parameter";
+        let message = format!(
+            "a procedure reaches the database through its transaction: write `{written}` as its \
+             first parameter"
+        );
         errors.at(&signature.ident, message);
         return None;
     };
-    match ungrouped(&first.ty) {
-        Type::Reference(reference)
-            if reference.mutability.is_some()
-                && matches!(ungrouped(&reference.elem), Type::Path(_)) =>
-        {
-            Some((*first.ty).clone())
+    let message = match ungrouped(&first.ty) {
+        Type::Reference(reference) if matches!(ungrouped(&reference.elem), Type::Path(_)) => {
+            match (reference.mutability, read_only) {
+                (Some(_), false) | (None, true) => return Some((*first.ty).clone()),
+                (Some(_), true) => {
+                    "a procedure that only reads cannot change anything: write \
+                     `tx: &TransactionHandle`, or remove `read_only`"
+                }
+                (None, false) => {
+                    "a procedure changes data: write `tx: &mut TransactionHandle`; one that only \
+                     reads says so by `#[procedure(read_only)]`"
+                }
+            }
         }
         _ => {
-            let message = "the first parameter of a procedure is its transaction: write \
-                           `tx: &mut TransactionHandle`";
+            let message =
+                format!("the first parameter of a procedure is its transaction: write `{written}`");
             errors.at(first, message);
-            None
+            return None;
         }
-    }
+    };
+    errors.at(first, message);
+    None
 }
 
 fn read_parameter(input: &PatType, errors: &mut Errors) -> Option<Parameter> {
@@ -177,7 +210,9 @@ fn read_parameter(input: &PatType, errors: &mut Errors) -> Option<Parameter> {
         Pat::Ident(pattern) if pattern.by_ref.is_none() && pattern.subpat.is_none() => {
             Some(Parameter {
                 name: Name::of(&pattern.ident),
+                ident: pattern.ident.clone(),
                 ty: (*input.ty).clone(),
+                documentation: documentation(&input.attrs),
                 borrows: matches!(ungrouped(&input.ty), Type::Reference(_)),
             })
         }
@@ -185,6 +220,14 @@ fn read_parameter(input: &PatType, errors: &mut Errors) -> Option<Parameter> {
             errors.at(pattern, "arguments are given by name: write `name: Type`");
             None
         }
+    }
+}
+
+/// Takes the documentation off the parameters, where the language allows none.
+pub(super) fn without_parameter_documentation(item: &mut ItemFn) {
+    for input in &mut item.sig.inputs {
+        let (FnArg::Typed(PatType { attrs, .. }) | FnArg::Receiver(Receiver { attrs, .. })) = input;
+        attrs.retain(|attribute| !attribute.path().is_ident("doc"));
     }
 }
 

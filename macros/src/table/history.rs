@@ -2,10 +2,7 @@
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote, quote_spanned};
-use syn::{
-    Attribute, Expr, Lit, LitStr, Meta, Token, Type, parse::Parser, punctuated::Punctuated,
-    spanned::Spanned,
-};
+use syn::{Attribute, Expr, Lit, LitStr, Meta, Token, Type, parse::Parser, punctuated::Punctuated};
 
 use super::model::Field;
 use crate::{
@@ -18,6 +15,7 @@ use crate::{
 const FIELD: Usage = Usage {
     attribute: "field",
     keys: &["default", "renamed_from"],
+    flags: &[],
     example: "#[field(default = 0, renamed_from = \"height\")]",
 };
 

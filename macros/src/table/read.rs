@@ -18,6 +18,7 @@ use crate::{
 const USAGE: Usage = Usage {
     attribute: "table",
     keys: &["name", "renamed_from", "drops"],
+    flags: &[],
     example: "#[table(name = \"flight\")]",
 };
 

@@ -1,35 +1,58 @@
 //! From a description to a database: tables and procedures, what a folder holds, and whether the
 //! two fit.
 
-use std::{fmt, path::Path, sync::Arc};
+use std::{any::TypeId, fmt, path::Path, sync::Arc};
 
-use super::{Database, Inner, Persistence, flatten};
+#[cfg(feature = "auto-register")]
+use super::linked;
+use super::{
+    Database, Inner, Persistence,
+    opening::{bind_tables, define_tables, fill, tell},
+};
 use crate::{
     Config, Durability, Error, Result,
     clock::{Clock, SystemClock},
     persistence::{self, Disk, RealDisk},
     procedure::{Procedure, ProcedureFn, ProcedureRegistry, Signature},
     schema::{
-        Catalog, Difference, Migration, MigrationPlan, MigrationStep, Record, SchemaError,
-        StoredFacts, TableDefinition, TableSchema, TypeDefinition, TypeRegistry, plan_migration,
+        Catalog, Place, Record, SchemaError, StoredFacts, TableDefinition, TableSchema,
+        TypeDefinition, TypeRegistry, plan_migration,
     },
-    storage::{Draft, Indexes, LoadedTable, MemoryAccount, Store, TableVersion},
-    transaction::{
-        TransactionError,
-        schema_change::{build_indexes_of, check_references},
-    },
+    storage::{MemoryAccount, Store},
 };
 
-type Define = fn(&mut TypeRegistry) -> Result<TableDefinition, SchemaError>;
-type Bind = fn(&mut Catalog) -> Result<Arc<TableSchema>, SchemaError>;
+/// A table that a struct declares.
+pub(super) struct Declared {
+    pub(super) name: &'static str,
+    pub(super) place: Place,
+    pub(super) record: TypeId,
+    pub(super) define: fn(&mut TypeRegistry) -> Result<TableDefinition, SchemaError>,
+    pub(super) bind: fn(&mut Catalog) -> Result<Arc<TableSchema>, SchemaError>,
+}
+
+impl Declared {
+    fn of<T: Record>() -> Self {
+        Self {
+            name: T::NAME,
+            place: T::PLACE,
+            record: TypeId::of::<T>(),
+            define: T::define,
+            bind: Catalog::bind_compiled::<T>,
+        }
+    }
+}
+
 type RegisterProcedure =
     Box<dyn FnOnce(&mut ProcedureRegistry, &mut TypeRegistry) -> Result<(), SchemaError>>;
 
 /// A description of a database, from which it is opened.
 #[derive(Default)]
 pub struct DatabaseBuilder {
-    tables: Vec<(&'static str, Define, Bind)>,
-    procedures: Vec<RegisterProcedure>,
+    tables: Vec<Declared>,
+    /// With each the type that stands for it, where one does.
+    procedures: Vec<(Option<TypeId>, RegisterProcedure)>,
+    #[cfg(feature = "auto-register")]
+    linked: bool,
     types: Vec<(String, TypeDefinition)>,
     memory_limits: Vec<(&'static str, u64)>,
     config: Config,
@@ -40,25 +63,74 @@ impl DatabaseBuilder {
     /// Adds the table that struct `T` declares.
     #[must_use]
     pub fn table<T: Record>(mut self) -> Self {
-        self.tables
-            .push((T::NAME, T::define, Catalog::bind_compiled::<T>));
+        self.tables.push(Declared::of::<T>());
         self
     }
 
     /// Adds the function that `#[procedure]` made `P` of.
     #[must_use]
     pub fn procedure<P: Procedure>(mut self) -> Self {
-        self.procedures
-            .push(Box::new(|registry, types| registry.register::<P>(types)));
+        self.push_procedure::<P>();
         self
+    }
+
+    fn push_procedure<P: Procedure>(&mut self) {
+        let register: RegisterProcedure = Box::new(|registry, types| registry.register::<P>(types));
+        self.procedures.push((Some(TypeId::of::<P>()), register));
+    }
+
+    /// Adds every table and every procedure that the macros have made anywhere in the program,
+    /// beside those that are named.
+    ///
+    /// They come in the order of their names. A crate that nothing refers to is not linked into
+    /// the program, and so brings nothing: write `use that_crate as _;` where the database is
+    /// built, or name its tables.
+    ///
+    /// ```
+    /// use tickbase::prelude::*;
+    ///
+    /// #[table]
+    /// struct Airport {
+    ///     code: Text<4>,
+    /// }
+    ///
+    /// # fn main() -> Result<()> {
+    /// let db = Database::builder().linked().in_memory()?;
+    /// assert!(db.table_of::<Airport>().is_ok());
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[cfg(feature = "auto-register")]
+    #[must_use]
+    pub fn linked(mut self) -> Self {
+        self.linked = true;
+        self
+    }
+
+    /// Adds a table of the program where nobody has named it.
+    #[cfg(feature = "auto-register")]
+    pub(super) fn add_linked_table<T: Record>(&mut self) {
+        let record = TypeId::of::<T>();
+        if self.tables.iter().all(|table| table.record != record) {
+            self.tables.push(Declared::of::<T>());
+        }
+    }
+
+    /// Adds a procedure of the program where nobody has named it.
+    #[cfg(feature = "auto-register")]
+    pub(super) fn add_linked_procedure<P: Procedure>(&mut self) {
+        let procedure = Some(TypeId::of::<P>());
+        if self.procedures.iter().all(|(known, _)| *known != procedure) {
+            self.push_procedure::<P>();
+        }
     }
 
     /// Adds a function under the name of its signature.
     #[must_use]
     pub fn procedure_fn(mut self, signature: Signature, function: ProcedureFn) -> Self {
-        self.procedures.push(Box::new(move |registry, _| {
-            registry.register_procedure(signature, function)
-        }));
+        let register: RegisterProcedure =
+            Box::new(move |registry, _| registry.register_procedure(signature, function));
+        self.procedures.push((None, register));
         self
     }
 
@@ -121,8 +193,16 @@ impl DatabaseBuilder {
         self.build(Some(disk))
     }
 
-    fn build(self, disk: Option<Arc<dyn Disk>>) -> Result<Database> {
+    #[cfg_attr(
+        not(feature = "auto-register"),
+        expect(unused_mut, reason = "nothing is added behind the program's back")
+    )]
+    fn build(mut self, disk: Option<Arc<dyn Disk>>) -> Result<Database> {
         self.config.check()?;
+        #[cfg(feature = "auto-register")]
+        if self.linked {
+            linked::add_all(&mut self);
+        }
         let account = MemoryAccount::new(self.config.memory_limit_bytes)
             .with_table_limit(self.config.table_memory_limit_bytes);
         let account = Arc::new(account);
@@ -131,7 +211,7 @@ impl DatabaseBuilder {
             types.register_type(&name, definition)?;
         }
         let mut procedures = ProcedureRegistry::default();
-        for register in self.procedures {
+        for (_, register) in self.procedures {
             register(&mut procedures, &mut types)?;
         }
         let definitions = define_tables(&mut types, &self.tables, &self.memory_limits)?;
@@ -178,131 +258,9 @@ impl DatabaseBuilder {
     }
 }
 
-/// What the structs of the program say of their tables; their types are registered by it.
-fn define_tables(
-    types: &mut TypeRegistry,
-    tables: &[(&'static str, Define, Bind)],
-    memory_limits: &[(&'static str, u64)],
-) -> Result<Vec<TableDefinition>> {
-    let undeclared = |(name, _): &&(&str, u64)| tables.iter().all(|(table, ..)| table != name);
-    if let Some((name, _)) = memory_limits.iter().find(undeclared) {
-        return Err(Error::Config {
-            setting: "table_memory_limit",
-            reason: format!("no struct of the program declares table `{name}`: add it by `table`"),
-        });
-    }
-    let mut definitions = Vec::with_capacity(tables.len());
-    for (index, (name, define, _)) in tables.iter().enumerate() {
-        if tables[..index].iter().any(|(earlier, ..)| earlier == name) {
-            return Err(Error::Config {
-                setting: "tables",
-                reason: format!("two structs declare table `{name}`: rename one of them"),
-            });
-        }
-        definitions.push(define(types)?);
-    }
-    Ok(definitions)
-}
-
-/// Binds the tables of the program to their structs.
-fn bind_tables(
-    catalog: &mut Catalog,
-    tables: &[(&'static str, Define, Bind)],
-    memory_limits: &[(&'static str, u64)],
-) -> Result<()> {
-    for (name, _, bind) in tables {
-        // What the program says counts, not what the folder was written with.
-        let limit = memory_limits
-            .iter()
-            .rev()
-            .find(|(limited, _)| limited == name);
-        catalog.set_memory_limit(name, limit.map(|(_, limit_bytes)| *limit_bytes))?;
-        bind(catalog)?;
-    }
-    Ok(())
-}
-
-/// Logs what was migrated, once it is on disk.
-fn tell(migrations: &[Migration]) {
-    for migration in migrations {
-        let Migration { table, records, .. } = migration;
-        if migration.steps.contains(&MigrationStep::Undeclared) {
-            tracing::warn!(%table, records, "{migration}");
-        } else {
-            tracing::info!(%table, records, "migrated {migration}");
-        }
-    }
-}
-
-/// Publishes the first version: the tables that were loaded, and empty ones for the others.
-fn fill(store: &Store, plan: &MigrationPlan, mut loaded: Vec<LoadedTable>) -> Result<()> {
-    let catalog = &plan.catalog;
-    let mut draft = Draft::new(store.snapshot());
-    let mut differences = Vec::new();
-    for schema in catalog.tables() {
-        let relations = catalog.relations_of(schema);
-        match loaded
-            .iter()
-            .position(|table| table.schema().id == schema.id)
-        {
-            Some(place) => {
-                let mut table = loaded.swap_remove(place);
-                table.schema = Arc::clone(schema);
-                match build_indexes_of(table.records(), schema, relations) {
-                    Ok(indexes) => draft.set_loaded(table, indexes),
-                    Err(error) => differences.push(difference(plan, error)?),
-                }
-            }
-            None => {
-                let indexes = Indexes::of(schema, relations);
-                let table = TableVersion::new(Arc::clone(schema), indexes, store.account());
-                draft.set_table(schema.slot, Some(table));
-            }
-        }
-    }
-    draft.set_catalog(catalog.clone());
-    let snapshot = draft.snapshot();
-    for relation in catalog.relations() {
-        let table = |name: &str| snapshot.table_by_name(name);
-        let ends = (
-            table(relation.from_table.as_str()),
-            table(relation.to_table.as_str()),
-        );
-        if let (Some(from), Some(to)) = ends
-            && let Err(error) = check_references(&from.version.indexes, from, to, relation)
-        {
-            differences.push(difference(plan, error)?);
-        }
-    }
-    // It builds on the draft, and has to be gone before it.
-    drop(snapshot);
-    if !differences.is_empty() {
-        return Err(SchemaError::NotMigrated { differences }.into());
-    }
-    store.publish(draft);
-    Ok(())
-}
-
-/// What records have against the new schema as a difference; an error where it is not new.
-fn difference(plan: &MigrationPlan, error: TransactionError) -> Result<Difference> {
-    let difference = match &error {
-        TransactionError::DuplicateKey {
-            table,
-            field,
-            existing,
-            value,
-        } => plan.duplicate(table, field, existing.get(), value),
-        TransactionError::RelationMissing {
-            table, field, id, ..
-        } => plan.leads_nowhere(table, field, id.get()),
-        _ => None,
-    };
-    difference.ok_or_else(|| flatten(error))
-}
-
 impl fmt::Debug for DatabaseBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let tables: Vec<_> = self.tables.iter().map(|(name, ..)| name).collect();
+        let tables: Vec<_> = self.tables.iter().map(|table| table.name).collect();
         f.debug_struct("DatabaseBuilder")
             .field("tables", &tables)
             .finish_non_exhaustive()

@@ -5,32 +5,28 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
-use super::{CallError, Outcome, Params, registry::Registered};
+use super::{CallError, Outcome, Params, ProcedureError, registry::Registered};
 use crate::{
     Error,
     transaction::{Scope, TransactionError, TransactionHandle},
 };
 
-/// What a run left: its transaction, to be committed where the result is good.
-#[derive(Debug)]
-pub(crate) struct Run {
-    pub(crate) tx: TransactionHandle,
-    pub(crate) result: Result<Outcome, Error>,
-}
-
-/// Runs the procedure. It may run again, so its result counts only once its transaction has
-/// committed, or its reads were found unchanged.
-pub(crate) fn run(procedure: &Registered, params: &Params, mut tx: TransactionHandle) -> Run {
+/// Runs the code of the procedure with this name. It may run again, so its result counts only once
+/// its transaction has committed, or its reads were found unchanged.
+pub(crate) fn guarded<T>(
+    procedure: &str,
+    run: impl FnOnce() -> Result<T, ProcedureError>,
+) -> Result<T, Error> {
     let call = AssertUnwindSafe(|| {
         let _inside = Scope::enter();
-        (procedure.function)(&mut tx, params.clone())
+        run()
     });
-    let name = || procedure.signature.name.clone();
-    let result = match catch_unwind(call) {
-        Ok(Ok(outcome)) => Ok(outcome),
+    let procedure = || procedure.to_owned();
+    match catch_unwind(call) {
+        Ok(Ok(value)) => Ok(value),
         Ok(Err(error)) => Err(unwrap_own(error).unwrap_or_else(|error| {
             CallError::Failed {
-                procedure: name(),
+                procedure: procedure(),
                 error,
             }
             .into()
@@ -38,19 +34,27 @@ pub(crate) fn run(procedure: &Registered, params: &Params, mut tx: TransactionHa
         Err(panic) => {
             let message = message_of(&*panic).to_owned();
             Err(CallError::Panicked {
-                procedure: name(),
+                procedure: procedure(),
                 message,
             }
             .into())
         }
-    };
-    Run { tx, result }
+    }
+}
+
+/// Runs a registered procedure, as [`guarded`] does.
+pub(crate) fn run(
+    procedure: &Registered,
+    params: &Params,
+    tx: &mut TransactionHandle,
+) -> Result<Outcome, Error> {
+    guarded(&procedure.signature.name, || {
+        (procedure.function)(tx, params.clone())
+    })
 }
 
 /// A procedure that passes on an error of the database itself has that error.
-fn unwrap_own(
-    error: Box<dyn std::error::Error + Send + Sync>,
-) -> Result<Error, Box<dyn std::error::Error + Send + Sync>> {
+fn unwrap_own(error: ProcedureError) -> Result<Error, ProcedureError> {
     match error.downcast::<Error>() {
         Ok(error) => Ok(*error),
         Err(error) => error

@@ -7,16 +7,20 @@
 //! - A procedure sees the database through its transaction and through nothing else.
 //! - Arguments are checked against the signature before the function runs.
 
+mod argument_types;
 mod arguments;
+mod call;
 mod executor;
 mod registry;
+mod returns;
 mod signature;
 
-pub use arguments::{Params, ProcedureArgument};
-pub(crate) use executor::{Run, run, shielded};
-pub(crate) use registry::Registered;
+pub use argument_types::{FieldArgument, ParameterType, ProcedureArgument};
+pub use arguments::Params;
+pub use call::{Call, PreparedCall};
+pub(crate) use executor::{guarded, run, shielded};
 pub use registry::{ProcedureFn, ProcedureRegistry};
-pub use signature::{
-    CallError, Outcome, Parameter, ParameterType, Procedure, ProcedureError, ProcedureReturn,
-    Signature,
+pub use returns::{
+    Given, Giver, GivesArgument, GivesNothing, GivesSerialized, GivesUnknown, ProcedureReturn,
 };
+pub use signature::{CallError, Outcome, Parameter, Procedure, ProcedureError, Signature};

@@ -2,9 +2,9 @@
 
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
-use super::{Outcome, Params, Procedure, ProcedureError, Signature};
+use super::{CallError, Outcome, Params, Procedure, ProcedureError, Signature};
 use crate::{
-    schema::{Name, SchemaError, TypeRegistry, did_you_mean},
+    schema::{Name, SchemaError, TypeRegistry, Value, did_you_mean},
     transaction::TransactionHandle,
 };
 
@@ -37,8 +37,12 @@ impl ProcedureRegistry {
         let signature = Signature {
             name: P::NAME.to_owned(),
             parameters: P::parameters(types)?,
+            returns: P::returns(types)?,
             every: P::EVERY,
+            isolation: P::ISOLATION,
+            read_only: P::READ_ONLY,
             documentation: P::DOCUMENTATION.to_owned(),
+            place: P::PLACE,
         };
         self.register_procedure(signature, P::call)
     }
@@ -51,15 +55,19 @@ impl ProcedureRegistry {
     ) -> Result<(), SchemaError> {
         let name = Name::new(&signature.name)?.to_string();
         if signature.every == Some(0) {
-            return Err(SchemaError::InvalidName {
-                name,
+            return Err(SchemaError::InvalidProcedure {
+                procedure: name,
                 reason: "`every` counts ticks, so it is at least 1".to_owned(),
             });
         }
-        if self.procedures.contains_key(&name) {
-            return Err(SchemaError::InvalidName {
-                name,
-                reason: "another procedure has it".to_owned(),
+        if let Some(former) = self.procedures.get(&name) {
+            let (former, place) = (former.signature.place, signature.place);
+            return Err(SchemaError::InvalidProcedure {
+                procedure: name,
+                reason: format!(
+                    "two have this name, one {former} and one {place}: rename one of them, or write \
+                     `#[procedure(name = \"…\")]` on it"
+                ),
             });
         }
         self.procedures.insert(
@@ -88,6 +96,20 @@ impl ProcedureRegistry {
 
     pub(crate) fn get(&self, name: &str) -> Option<&Registered> {
         self.procedures.get(name)
+    }
+
+    /// The arguments of a call by name, checked against the procedure's signature.
+    pub(crate) fn check(&self, procedure: &str, arguments: &Value) -> Result<Params, CallError> {
+        let Some(signature) = self.signature(procedure) else {
+            return Err(CallError::NotFound {
+                procedure: procedure.to_owned(),
+                hint: self.hint(procedure),
+            });
+        };
+        Params::from_object(signature, arguments).map_err(|faults| CallError::InvalidArguments {
+            procedure: procedure.to_owned(),
+            faults,
+        })
     }
 
     /// ", did you mean `x`?" for the nearest name, or nothing.

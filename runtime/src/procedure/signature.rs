@@ -1,15 +1,15 @@
 //! What a procedure takes and gives, and the trait that `#[procedure]` implements.
 
-use std::{error::Error as StdError, sync::Arc};
+use std::{any::Any, error::Error as StdError};
 
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::Params;
+use super::{ParameterType, Params};
 use crate::{
     error::list,
-    schema::{FieldFault, SchemaError, TypeLayout, TypeRegistry},
-    transaction::TransactionHandle,
+    schema::{FieldFault, Place, SchemaError, TypeRegistry},
+    transaction::{Isolation, TransactionHandle},
 };
 
 /// A function that `#[procedure]` has made callable by name.
@@ -28,9 +28,20 @@ pub trait Procedure: 'static {
     const EVERY: Option<u32>;
     /// What it does, in words.
     const DOCUMENTATION: &'static str;
+    /// How far it is kept apart from what runs beside it.
+    const ISOLATION: Isolation = Isolation::Serializable;
+    /// Whether it changes nothing, and so runs on a snapshot at any time, and never queues.
+    const READ_ONLY: bool = false;
+    /// Where in the program it stands.
+    const PLACE: Place = Place::UNKNOWN;
 
     /// Registers the types of the parameters and gives them in order.
     fn parameters(types: &mut TypeRegistry) -> Result<Vec<Parameter>, SchemaError>;
+
+    /// Registers the type of what it gives; none where it gives nothing.
+    fn returns(_types: &mut TypeRegistry) -> Result<Option<ParameterType>, SchemaError> {
+        Ok(Some(ParameterType::Any))
+    }
 
     /// Runs the function with arguments that fit the parameters.
     fn call(tx: &mut TransactionHandle, params: Params) -> Result<Outcome, ProcedureError>;
@@ -43,31 +54,8 @@ pub struct Parameter {
     pub name: String,
     /// Its type.
     pub ty: ParameterType,
-}
-
-/// The type of a parameter.
-#[derive(Clone, Debug)]
-pub enum ParameterType {
-    /// A type that could also be a field.
-    Field(Arc<TypeLayout>),
-    /// Text of any length.
-    String,
-    /// A list of any length of values that could be fields.
-    List(Arc<TypeLayout>),
-    /// Any value at all.
-    Any,
-}
-
-impl ParameterType {
-    /// The type's id, as `GET /rpc` gives it.
-    pub fn type_id(&self) -> String {
-        match self {
-            Self::Field(layout) => layout.type_id.clone(),
-            Self::String => "string".to_owned(),
-            Self::List(layout) => format!("[{}]", layout.type_id),
-            Self::Any => "any".to_owned(),
-        }
-    }
+    /// What it means, in words.
+    pub documentation: String,
 }
 
 /// What the database knows of a procedure.
@@ -77,43 +65,76 @@ pub struct Signature {
     pub name: String,
     /// What it takes, in order.
     pub parameters: Vec<Parameter>,
+    /// What it gives; none where it gives nothing.
+    pub returns: Option<ParameterType>,
     /// It runs in every tick whose number is a multiple of this.
     pub every: Option<u32>,
+    /// How far it is kept apart from what runs beside it.
+    pub isolation: Isolation,
+    /// Whether it changes nothing, and so runs on a snapshot at any time, and never queues.
+    pub read_only: bool,
     /// What it does, in words.
     pub documentation: String,
+    /// Where in the program it stands.
+    pub place: Place,
+}
+
+impl Signature {
+    /// The signature of a serializable procedure that takes nothing, says nothing of what it gives,
+    /// and never runs by itself.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            parameters: Vec::new(),
+            returns: Some(ParameterType::Any),
+            every: None,
+            isolation: Isolation::Serializable,
+            read_only: false,
+            documentation: String::new(),
+            place: Place::UNKNOWN,
+        }
+    }
 }
 
 /// What a procedure gives back, as JSON; none where it gives `()`.
-#[derive(Debug)]
-pub struct Outcome(Option<Box<RawValue>>);
+#[derive(Debug, Default)]
+pub struct Outcome {
+    json: Option<Box<RawValue>>,
+    /// The value itself, for a caller in the same program.
+    value: Option<Box<dyn Any + Send>>,
+}
 
 impl Outcome {
+    /// The outcome that carries what `value` is as JSON.
+    pub fn of(value: &impl Serialize) -> Result<Self, ProcedureError> {
+        let json = serde_json::value::to_raw_value(value)?;
+        Ok(Self {
+            json: Some(json).filter(|json| json.get() != "null"),
+            value: None,
+        })
+    }
+
+    /// The outcome for a caller who knows the type, and needs no JSON.
+    pub(super) fn of_value(value: impl Any + Send) -> Self {
+        Self {
+            json: None,
+            value: Some(Box::new(value)),
+        }
+    }
+
     /// The JSON text.
     pub fn as_json(&self) -> Option<&str> {
-        self.0.as_deref().map(RawValue::get)
+        self.json.as_deref().map(RawValue::get)
+    }
+
+    /// The value, for who knows its type.
+    pub(super) fn into_value<T: Any>(self) -> Option<T> {
+        self.value?.downcast().ok().map(|value| *value)
     }
 }
 
 /// Why a procedure did not do what it was asked.
 pub type ProcedureError = Box<dyn StdError + Send + Sync>;
-
-/// What a procedure may return: `Result<T, E>`.
-#[diagnostic::on_unimplemented(
-    message = "a procedure cannot return `{Self}`",
-    label = "return `Result<T, E>` here",
-    note = "T implements serde's Serialize, E is an error or a String; `tickbase::Result<()>` is such a type"
-)]
-pub trait ProcedureReturn {
-    /// The value as JSON, or the error.
-    fn into_outcome(self) -> Result<Outcome, ProcedureError>;
-}
-
-impl<T: Serialize, E: Into<ProcedureError>> ProcedureReturn for Result<T, E> {
-    fn into_outcome(self) -> Result<Outcome, ProcedureError> {
-        let json = serde_json::value::to_raw_value(&self.map_err(Into::into)?)?;
-        Ok(Outcome(Some(json).filter(|json| json.get() != "null")))
-    }
-}
 
 /// Why a call gave no result.
 #[derive(Debug, thiserror::Error)]

@@ -144,6 +144,14 @@ pub enum SchemaError {
         /// The rule that it breaks.
         reason: String,
     },
+    /// A procedure that cannot be registered.
+    #[error("procedure `{procedure}` is refused: {reason}")]
+    InvalidProcedure {
+        /// Its name.
+        procedure: String,
+        /// The rule that it breaks.
+        reason: String,
+    },
     /// No type has this id.
     #[error("there is no type `{type_id}`{hint}")]
     UnknownType {

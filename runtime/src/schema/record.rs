@@ -5,7 +5,7 @@
     reason = "the contract that lets records be read by a cast"
 )]
 
-use super::{RecordLayout, SchemaError, TableDefinition, TypeRegistry};
+use super::{Place, RecordLayout, SchemaError, TableDefinition, TypeRegistry};
 
 /// A struct whose bytes in memory are a record: what `#[table]` makes of one.
 ///
@@ -30,6 +30,8 @@ pub unsafe trait Record: Copy + Send + Sync + 'static {
     const OFFSETS: &'static [usize];
     /// Whether any byte carries no value.
     const HAS_PADDING: bool;
+    /// Where in the program it stands.
+    const PLACE: Place = Place::UNKNOWN;
 
     /// Registers the types of the fields and says what the table is.
     fn define(types: &mut TypeRegistry) -> Result<TableDefinition, SchemaError>;

@@ -16,7 +16,7 @@ pub struct TableDefinition {
     /// What it holds, in words.
     pub documentation: String,
     /// What it was before, for folders that were written then.
-    pub history: TableHistory,
+    pub history: Box<TableHistory>,
 }
 
 /// What a struct says of its table's past, so that a folder which an older struct has written can
@@ -40,7 +40,7 @@ impl TableDefinition {
             relations: Vec::new(),
             memory_limit_bytes: None,
             documentation: String::new(),
-            history: TableHistory::default(),
+            history: Box::default(),
         }
     }
 }

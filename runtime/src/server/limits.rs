@@ -15,6 +15,8 @@ pub struct ServerLimits {
     pub hosts: Vec<String>,
     /// Threads that serve connections.
     pub worker_threads: usize,
+    /// Procedures that only read and run at one time, each on a thread of its own; others wait.
+    pub reader_threads: usize,
     /// Connections at one time; one more is answered 503 and closed.
     pub connections_max: usize,
     /// Bytes of a request's line and headers together, and of a connection's read buffer; at
@@ -58,6 +60,7 @@ impl Default for ServerLimits {
             allow_remote: false,
             hosts: Vec::new(),
             worker_threads: 2,
+            reader_threads: 4,
             connections_max: 10_000,
             head_bytes_max: 16 * 1024,
             headers_max: 100,
@@ -82,6 +85,7 @@ impl ServerLimits {
     pub fn validate(&self) -> Result<(), ServerError> {
         let least = [
             ("worker_threads", self.worker_threads as u64, 1),
+            ("reader_threads", self.reader_threads as u64, 1),
             ("connections_max", self.connections_max as u64, 1),
             ("head_bytes_max", self.head_bytes_max as u64, 8 * 1024),
             ("headers_max", self.headers_max as u64, 1),

@@ -3,16 +3,16 @@
 use std::sync::Arc;
 
 use axum::response::{IntoResponse, Response};
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 
 use super::{
     ServerLimits, budget::Budget, guard::Hosts, metrics::HttpMetrics, problem::Problem,
     stamp::Stamp,
 };
 use crate::{
-    schema::{Name, SchemaError, did_you_mean},
+    schema::{Name, SchemaError, Value, did_you_mean},
     storage::{Snapshot, TableView},
-    tick::{Answer, QueueError, Request, RuntimeHandle},
+    tick::{Answer, QueueError, Reply, Request, RuntimeHandle},
 };
 
 /// The server's side of the database; clones are the same one.
@@ -25,6 +25,8 @@ struct Parts {
     hosts: Hosts,
     budget: Budget,
     metrics: HttpMetrics,
+    /// Procedures that only read and run at one time: each takes a thread for as long as it likes.
+    readers: Arc<Semaphore>,
 }
 
 impl Rest {
@@ -32,6 +34,7 @@ impl Rest {
         Self(Arc::new(Parts {
             metrics: HttpMetrics::new(runtime.clone()),
             budget: Budget::new(limits.buffered_bytes_max),
+            readers: Arc::new(Semaphore::new(limits.reader_threads)),
             runtime,
             limits,
             hosts,
@@ -97,6 +100,29 @@ impl Rest {
         let reply = receiver
             .await
             .map_err(|_| Problem::from(QueueError::Stopped))?;
+        Self::written(reply)
+    }
+
+    /// Calls a procedure that only reads, beside the ticks and the threads that serve connections.
+    pub(super) async fn call_reader(
+        &self,
+        procedure: String,
+        arguments: Value,
+    ) -> Result<Written, Problem> {
+        let runtime = self.0.runtime.clone();
+        let stopped = || Problem::from(QueueError::Stopped);
+        let permit = Arc::clone(&self.0.readers).acquire_owned().await;
+        let permit = permit.map_err(|_| stopped())?;
+        let read = move || {
+            // Also where the client has gone meanwhile, its place is taken until the end.
+            let _permit = permit;
+            runtime.read(&procedure, &arguments)
+        };
+        let reply = tokio::task::spawn_blocking(read).await;
+        Self::written(reply.map_err(|_| stopped())?)
+    }
+
+    fn written(reply: Reply) -> Result<Written, Problem> {
         let stamp = Stamp::from(&reply);
         match reply.result {
             Ok(answer) => Ok(Written { answer, stamp }),

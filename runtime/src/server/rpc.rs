@@ -14,9 +14,10 @@ use super::{
     rest::Rest,
 };
 use crate::{
-    procedure::{CallError, ProcedureRegistry, Signature},
+    procedure::{CallError, ParameterType, ProcedureRegistry, Signature},
     schema::{Name, did_you_mean},
     tick::{Answer, Request as Change},
+    transaction::Isolation,
 };
 
 #[derive(Serialize)]
@@ -24,7 +25,12 @@ struct SignatureJson<'a> {
     name: &'a str,
     parameters: Vec<ParameterJson<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    returns: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     every: Option<u32>,
+    read_only: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    isolation: Option<&'static str>,
     documentation: &'a str,
 }
 
@@ -32,6 +38,8 @@ struct SignatureJson<'a> {
 struct ParameterJson<'a> {
     name: &'a str,
     r#type: String,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    documentation: &'a str,
 }
 
 impl<'a> From<&'a Signature> for SignatureJson<'a> {
@@ -43,9 +51,17 @@ impl<'a> From<&'a Signature> for SignatureJson<'a> {
                 .map(|parameter| ParameterJson {
                     name: &parameter.name,
                     r#type: parameter.ty.type_id(),
+                    documentation: &parameter.documentation,
                 })
                 .collect(),
+            returns: signature.returns.as_ref().map(ParameterType::type_id),
             every: signature.every,
+            read_only: signature.read_only,
+            // What only reads has nothing to be kept apart.
+            isolation: (!signature.read_only).then_some(match signature.isolation {
+                Isolation::ReadCommitted => "read_committed",
+                Isolation::Serializable => "serializable",
+            }),
             documentation: &signature.documentation,
         }
     }
@@ -78,13 +94,18 @@ pub(super) async fn call(
     Path(procedure): Path<String>,
     request: Request,
 ) -> Result<Response, Problem> {
-    require(rest.runtime().procedures(), &procedure)?;
+    let read_only = require(rest.runtime().procedures(), &procedure)?.read_only;
     let arguments = Payload::read_optional(&rest, request).await?.value()?;
-    let change = Change::Call {
-        procedure,
-        arguments,
+    let written = match read_only {
+        true => rest.call_reader(procedure, arguments).await?,
+        false => {
+            rest.write(Change::Call {
+                procedure,
+                arguments,
+            })
+            .await?
+        }
     };
-    let written = rest.write(change).await?;
     let returned = match &written.answer {
         Answer::Returned(outcome) => outcome.as_json(),
         _ => None,

@@ -43,6 +43,10 @@ impl Change {
 pub(crate) struct ChangeList {
     changes: SmallVec<[Change; 1]>,
     /// Where each record stands, once there are so many that a search would be slow.
+    #[expect(
+        clippy::box_collection,
+        reason = "few lists have one, and every commit moves its list"
+    )]
     places: Option<Box<HashMap<RecordId, usize, foldhash::fast::RandomState>>>,
 }
 

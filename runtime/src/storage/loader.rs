@@ -7,7 +7,7 @@ use std::{fmt, sync::Arc};
 use super::{
     MemoryAccount, StagedTree, StorageError,
     memory::Block,
-    table::TableShared,
+    table::{IdSequence, TableShared},
     table_memory::TableMemory,
     tree::{Geometry, Leaf, Page, Tree},
 };
@@ -37,6 +37,7 @@ struct LoadedPage {
 pub(crate) struct LoadedTable {
     pub(crate) schema: Arc<TableSchema>,
     pub(super) memory: Arc<TableMemory>,
+    ids: Arc<IdSequence>,
     pub(crate) staged: StagedTree,
     pub(crate) records: u64,
     pub(crate) last_id: u64,
@@ -141,7 +142,18 @@ impl TableLoader {
     }
 
     /// The table, in which the next id comes behind `last_id` and behind every record.
-    pub(crate) fn finish(mut self, last_id: u64) -> Result<LoadedTable, StorageError> {
+    pub(crate) fn finish(self, last_id: u64) -> Result<LoadedTable, StorageError> {
+        let last_id = last_id.max(self.last_id);
+        self.finish_with(Arc::new(IdSequence::new(last_id)))
+    }
+
+    /// The table as `former` built anew: ids go on where they stand, also those that transactions
+    /// draw meanwhile.
+    pub(crate) fn finish_as(self, former: &TableShared) -> Result<LoadedTable, StorageError> {
+        self.finish_with(Arc::clone(&former.ids))
+    }
+
+    fn finish_with(mut self, ids: Arc<IdSequence>) -> Result<LoadedTable, StorageError> {
         self.end_page()?;
         let Self {
             schema,
@@ -155,7 +167,8 @@ impl TableLoader {
             memory,
             staged,
             records,
-            last_id: last_id.max(self.last_id),
+            last_id: ids.last_id(),
+            ids,
         })
     }
 }
@@ -175,7 +188,8 @@ impl LoadedTable {
     /// What the versions of the table will share. From here on its limit holds.
     pub(super) fn shared(&self) -> Arc<TableShared> {
         self.memory.enforce_limit_of(&self.schema);
-        Arc::new(TableShared::new(Arc::clone(&self.memory), self.last_id))
+        let (memory, ids) = (Arc::clone(&self.memory), Arc::clone(&self.ids));
+        Arc::new(TableShared::new(memory, ids))
     }
 }
 

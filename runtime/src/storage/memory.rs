@@ -231,12 +231,8 @@ impl Arena {
         self.free.iter().copied().chain(fresh).collect()
     }
 
-    /// Doubles the number of blocks at least.
-    pub(super) fn grow(&mut self) -> Result<(), StorageError> {
-        self.add_chunk(self.block_count().max(1))
-    }
-
-    fn add_chunk(&mut self, blocks: usize) -> Result<(), StorageError> {
+    /// Adds so many blocks, of which there is one at least, or more.
+    pub(super) fn add_chunk(&mut self, blocks: usize) -> Result<(), StorageError> {
         let too_large = StorageError::OutOfMemory { bytes: usize::MAX };
         let wanted = blocks
             .checked_mul(self.block_bytes)

@@ -22,6 +22,9 @@
 mod account;
 mod cast;
 mod change;
+#[cfg(loom)]
+#[cfg(test)]
+mod concurrency_model;
 mod error;
 mod filtered;
 mod get_many;
@@ -33,8 +36,11 @@ mod reclaim;
 mod record_passes;
 mod snapshot;
 mod store;
+mod sync;
 mod table;
 mod table_memory;
+#[cfg(test)]
+mod testing;
 mod tree;
 
 pub(crate) use account::MemoryAccount;

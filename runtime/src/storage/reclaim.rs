@@ -15,14 +15,12 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
-    sync::{
-        Arc,
-        atomic::{Ordering, fence},
-    },
+    sync::{Arc, atomic::Ordering},
 };
 
 use super::{
     snapshot::SnapshotInner,
+    sync::{Counted, fence},
     table_memory::TableMemory,
     tree::{PRIVATE, Retired, RetiredBlocks},
 };
@@ -40,14 +38,14 @@ struct Batch {
 /// The live snapshots, and what waits for each of them.
 #[derive(Debug)]
 pub(super) struct Reclaimer {
-    live: VecDeque<Arc<SnapshotInner>>,
+    live: VecDeque<Counted<SnapshotInner>>,
     waiting: BTreeMap<u64, Vec<Batch>>,
-    spare: Vec<Arc<SnapshotInner>>,
+    spare: Vec<Counted<SnapshotInner>>,
 }
 
 impl Reclaimer {
     /// A reclaimer that knows the first snapshot of all.
-    pub(super) fn new(first: Arc<SnapshotInner>) -> Self {
+    pub(super) fn new(first: Counted<SnapshotInner>) -> Self {
         Self {
             live: VecDeque::from([first]),
             waiting: BTreeMap::new(),
@@ -56,19 +54,19 @@ impl Reclaimer {
     }
 
     /// The current snapshot.
-    pub(super) fn current(&self) -> &Arc<SnapshotInner> {
+    pub(super) fn current(&self) -> &Counted<SnapshotInner> {
         self.live.back().expect("the current snapshot is live")
     }
 
     /// A snapshot that nobody holds, to become the next one: one that was, or a copy of the current
     /// one.
-    pub(super) fn take_spare(&mut self) -> Arc<SnapshotInner> {
+    pub(super) fn take_spare(&mut self) -> Counted<SnapshotInner> {
         let spare = self.spare.pop();
-        spare.unwrap_or_else(|| Arc::new(SnapshotInner::clone(self.current())))
+        spare.unwrap_or_else(|| Counted::new(SnapshotInner::clone(self.current())))
     }
 
     /// Notes a snapshot, just before it becomes the current one.
-    pub(super) fn published(&mut self, snapshot: Arc<SnapshotInner>) {
+    pub(super) fn published(&mut self, snapshot: Counted<SnapshotInner>) {
         debug_assert!(self.current().version < snapshot.version);
         self.live.push_back(snapshot);
     }
@@ -88,7 +86,7 @@ impl Reclaimer {
         let mut index = 0;
         // The last is the current one, which readers may load at any time.
         while index + 1 < self.live.len() {
-            if Arc::strong_count(&self.live[index]) > 1 {
+            if Counted::strong_count(&self.live[index]) > 1 {
                 index += 1;
                 continue;
             }
@@ -122,7 +120,7 @@ impl Reclaimer {
     }
 
     /// Keeps a dead snapshot, unless that would keep a table alive that is dropped.
-    fn keep_spare(&mut self, dead: Arc<SnapshotInner>) {
+    fn keep_spare(&mut self, dead: Counted<SnapshotInner>) {
         let current = Arc::clone(&self.current().catalog);
         self.spare
             .retain(|spare| Arc::ptr_eq(&spare.catalog, &current));

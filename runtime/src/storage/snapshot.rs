@@ -9,6 +9,7 @@ use std::{fmt, marker::PhantomData, ops::Deref, sync::Arc};
 
 use super::{
     Change, StagedTree, parallel,
+    sync::Counted,
     table::TableVersion,
     tree::{Leaf, Page, TreeView},
 };
@@ -107,7 +108,7 @@ fn same<T>(left: &Option<Arc<T>>, right: &Option<Arc<T>>) -> bool {
 /// Making one, cloning it and dropping it cost the same however large the database is; readers
 /// that hold one neither block a writer nor are blocked.
 #[derive(Clone)]
-pub struct Snapshot(pub(super) Arc<SnapshotInner>);
+pub struct Snapshot(pub(super) Counted<SnapshotInner>);
 
 impl Snapshot {
     /// The version: it goes up by one with every publish.

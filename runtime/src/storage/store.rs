@@ -13,18 +13,18 @@
 use std::{
     fmt,
     sync::{
-        Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
+        Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
         atomic::{AtomicU64, Ordering},
     },
 };
 
-use arc_swap::ArcSwap;
 use smallvec::SmallVec;
 
 use super::{
     Indexes, LoadedTable, MemoryAccount, Snapshot, StagedTree,
     reclaim::Reclaimer,
     snapshot::SnapshotInner,
+    sync::{Counted, Mutex, SnapshotCell},
     table::TableVersion,
     table_memory::TableMemory,
     tree::{Geometry, PRIVATE, StagedParts, made_blocks, stamp_new_parts},
@@ -33,7 +33,7 @@ use crate::schema::{Catalog, TableSchema};
 
 /// All tables of a database, at their current version.
 pub(crate) struct Store {
-    current: ArcSwap<SnapshotInner>,
+    current: SnapshotCell<SnapshotInner>,
     reclaimer: Mutex<Reclaimer>,
     gate: RwLock<()>,
     transactions: AtomicU64,
@@ -44,10 +44,10 @@ pub(crate) struct Store {
 impl Store {
     /// A store without tables.
     pub(crate) fn new(version: u64, tick: u64, account: Arc<MemoryAccount>) -> Self {
-        let first = Arc::new(SnapshotInner::new(version, tick, Arc::default()));
-        let reclaimer = Reclaimer::new(Arc::clone(&first));
+        let first = Counted::new(SnapshotInner::new(version, tick, Arc::default()));
+        let reclaimer = Reclaimer::new(Counted::clone(&first));
         Self {
-            current: ArcSwap::new(first),
+            current: SnapshotCell::new(first),
             reclaimer: Mutex::new(reclaimer),
             gate: RwLock::new(()),
             // Number 0 is that of loaders.
@@ -60,7 +60,7 @@ impl Store {
     /// The current version. Takes no lock, and costs the same whatever the size of the database.
     #[inline]
     pub(crate) fn snapshot(&self) -> Snapshot {
-        Snapshot(self.current.load_full())
+        Snapshot(self.current.load())
     }
 
     /// What the tables use.
@@ -110,7 +110,7 @@ impl Store {
         }
         let mut shared = reclaimer.take_spare();
         // Nobody else holds a spare one, so this copies nothing.
-        let next = Arc::make_mut(&mut shared);
+        let next = Counted::make_mut(&mut shared);
         let changed = std::mem::take(&mut draft.changed);
         next.follow(reclaimer.current(), changed.iter().map(|(slot, _)| *slot));
         next.version = version;
@@ -124,8 +124,8 @@ impl Store {
             }
             next.set_table(slot, table);
         }
-        reclaimer.published(Arc::clone(&shared));
-        drop(self.current.swap(Arc::clone(&shared)));
+        reclaimer.published(Counted::clone(&shared));
+        drop(self.current.swap(Counted::clone(&shared)));
         // It holds the former version, which may now be dead.
         drop(draft);
         reclaimer.collect();
@@ -208,7 +208,7 @@ impl Draft {
             });
             inner.set_table(*slot, table);
         }
-        Snapshot(Arc::new(inner))
+        Snapshot(Counted::new(inner))
     }
 
     /// Puts the changed tree of a table in the place of the former one. Nothing stays staged.
@@ -332,27 +332,17 @@ impl fmt::Debug for Draft {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        schema::{FieldDefinition, Name, RecordId, TableDefinition},
-        storage::{SlotBytes, write_records},
+    use crate::storage::{
+        SlotBytes,
+        testing::{check_blocks, commit, empty_store, id, member, set, values, write},
+        write_records,
     };
 
     const RECORDS: u64 = 3_000;
 
     /// A store with one table of so many records.
     fn store() -> Store {
-        let store = Store::new(0, 0, Arc::new(MemoryAccount::new(u64::MAX)));
-        let definition = TableDefinition::new(
-            Name::new("item").unwrap(),
-            vec![FieldDefinition::new(Name::new("value").unwrap(), "u64")],
-        );
-        let mut catalog = Catalog::default();
-        let schema = catalog.create_table(&definition).unwrap();
-        let mut draft = Draft::new(store.snapshot());
-        let table = TableVersion::new(schema, Indexes::default(), store.account());
-        draft.set_table(0, Some(table));
-        draft.set_catalog(catalog);
-        store.publish(draft);
+        let store = empty_store();
         commit(&store, |staged| {
             for number in 1..=RECORDS {
                 write(staged.insert(id(number)).unwrap(), number);
@@ -361,77 +351,12 @@ mod tests {
         store
     }
 
-    fn id(number: u64) -> RecordId {
-        RecordId::new(number).unwrap()
-    }
-
-    fn write(record: &mut [u8], value: u64) {
-        record.copy_from_slice(&value.to_le_bytes());
-    }
-
-    fn set(staged: &mut StagedTree, number: u64, value: u64) {
-        let mut bytes = staged.update(id(number)).unwrap().unwrap();
-        bytes.set(&value.to_le_bytes());
-    }
-
     fn pass(staged: &mut StagedTree) {
         let add = |_, bytes: &mut SlotBytes<'_>| {
             let value = u64::from_le_bytes(bytes.get().try_into().unwrap());
             bytes.set(&(value + 1).to_le_bytes());
         };
         write_records(staged, &Indexes::default(), &add).unwrap();
-    }
-
-    /// Adds a member to a draft.
-    fn member(store: &Store, draft: &mut Draft, change: impl FnOnce(&mut StagedTree)) {
-        let base = draft.snapshot();
-        let mut staged = Draft::stage(&base, 0, store.transaction_number()).unwrap();
-        change(&mut staged);
-        let table = base.table_in(0).unwrap().version;
-        let records = staged.view().leaves_from(0).flat_map(|leaf| leaf.pages());
-        let records = records.map(|page| u64::from(page.live().count_ones()));
-        let records = records.sum();
-        draft.set_staged(table, &mut staged, records, 0, Arc::default());
-    }
-
-    fn commit(store: &Store, change: impl FnOnce(&mut StagedTree)) {
-        let mut draft = Draft::new(store.snapshot());
-        member(store, &mut draft, change);
-        store.publish(draft);
-    }
-
-    fn values(snapshot: &Snapshot) -> Vec<u64> {
-        let table = snapshot.table_in(0).unwrap();
-        let records = table.records().map(|(_, record)| record.fixed);
-        let value = |fixed: &[u8]| u64::from_le_bytes(fixed.try_into().unwrap());
-        records.map(value).collect()
-    }
-
-    /// Every block of the table is free, waits for a snapshot, or is in the current tree: one of
-    /// these, and once. Holds where no draft is open.
-    fn check_blocks(store: &Store) {
-        let snapshot = store.snapshot();
-        let table = snapshot.table_in(0).unwrap();
-        let memory = table.version.memory();
-        let (pages, nodes, _) = table.tree().blocks();
-        let arenas = memory.lock();
-        let mut all = 0;
-        for (arena, reached) in [(&arenas.pages, pages), (&arenas.nodes, nodes)] {
-            let mut blocks = arena.free_blocks();
-            blocks.extend(reached);
-            let count = blocks.len();
-            blocks.sort_unstable();
-            blocks.dedup();
-            assert_eq!(
-                blocks.len(),
-                count,
-                "a block is used and free, or free twice"
-            );
-            all += count;
-        }
-        let exist = arenas.pages.block_count() + arenas.nodes.block_count();
-        drop(arenas);
-        assert_eq!(all + store.waiting_blocks(), exist, "no block is lost");
     }
 
     #[test]

@@ -12,21 +12,40 @@ use super::{
 };
 use crate::schema::{RecordId, TableSchema};
 
-/// What all versions of a table share.
+/// The record ids that a table has given out. There is one sequence for all that the table ever is:
+/// transactions draw from it while its pages are built anew, and an id must not go out twice.
+#[derive(Debug)]
+pub(super) struct IdSequence {
+    /// The highest record id given out.
+    last_id: AtomicU64,
+}
+
+impl IdSequence {
+    pub(super) fn new(last_id: u64) -> Self {
+        Self {
+            last_id: AtomicU64::new(last_id),
+        }
+    }
+
+    pub(super) fn last_id(&self) -> u64 {
+        self.last_id.load(Ordering::Relaxed)
+    }
+}
+
+/// What all versions of a table share, until its pages are built anew.
 #[derive(Debug)]
 pub(crate) struct TableShared {
     pub(super) memory: Arc<TableMemory>,
-    /// The highest record id given out.
-    last_id: AtomicU64,
+    pub(super) ids: Arc<IdSequence>,
     /// Held while a transaction that changes the table is checked and published.
     commit: Mutex<()>,
 }
 
 impl TableShared {
-    pub(super) fn new(memory: Arc<TableMemory>, last_id: u64) -> Self {
+    pub(super) fn new(memory: Arc<TableMemory>, ids: Arc<IdSequence>) -> Self {
         Self {
             memory,
-            last_id: AtomicU64::new(last_id),
+            ids,
             commit: Mutex::new(()),
         }
     }
@@ -38,18 +57,19 @@ impl TableShared {
 
     /// The next record id, never given out before.
     pub(crate) fn next_id(&self) -> RecordId {
-        let last = self.last_id.fetch_add(1, Ordering::Relaxed);
+        let last = self.ids.last_id.fetch_add(1, Ordering::Relaxed);
         RecordId::MIN.saturating_add(last)
     }
 
     /// The highest record id given out.
     pub(crate) fn last_id(&self) -> u64 {
-        self.last_id.load(Ordering::Relaxed)
+        self.ids.last_id()
     }
 
     /// Gives out the `count` ids behind `last`, unless somebody else has taken some of them.
     pub(crate) fn take_ids(&self, last: u64, count: u64) -> bool {
-        self.last_id
+        self.ids
+            .last_id
             .compare_exchange(last, last + count, Ordering::Relaxed, Ordering::Relaxed)
             .is_ok()
     }
@@ -84,7 +104,7 @@ impl TableVersion {
         let memory = Arc::new(TableMemory::new(geometry, &account));
         Self {
             schema,
-            shared: Arc::new(TableShared::new(memory, 0)),
+            shared: Arc::new(TableShared::new(memory, Arc::new(IdSequence::new(0)))),
             tree: Tree::empty(geometry),
             records: 0,
             last_id: 0,
@@ -114,11 +134,14 @@ impl TableVersion {
 
     /// Records that there is room for before memory grows.
     pub(crate) fn capacity(&self) -> u64 {
-        (self.shared.memory.lock().pages.block_count() * self.tree.geometry().slots()) as u64
+        self.shared.memory.lock().capacity(self.tree.geometry()) as u64
     }
 
     /// Doubles the capacity at least, without moving a record.
     pub(crate) fn grow(&self) -> Result<(), StorageError> {
-        self.shared.memory.lock().pages.grow()
+        let geometry = self.tree.geometry();
+        let mut arenas = self.shared.memory.lock();
+        let more = arenas.capacity(geometry).div_ceil(geometry.slots());
+        arenas.pages.add_chunk(more.max(1))
     }
 }

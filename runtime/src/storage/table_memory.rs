@@ -3,13 +3,14 @@
 use std::{
     collections::HashMap,
     fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, PoisonError},
 };
 
 use super::{
     MemoryAccount, StorageError,
     account::Purpose,
     memory::{Arena, Block, Growth},
+    sync::{Mutex, MutexGuard},
     tree::{Geometry, PACKED_CLASSES, Retired, Side, node_bytes},
 };
 use crate::schema::TableSchema;
@@ -96,6 +97,14 @@ impl Arenas {
         self.pages.bytes() + packed + self.nodes.bytes() + self.tails.bytes()
     }
 
+    /// Records that all pages have room for.
+    pub(super) fn capacity(&self, geometry: Geometry) -> usize {
+        let packed = self.packed.iter().enumerate();
+        let packed =
+            packed.map(|(class, arena)| arena.block_count() * geometry.packed_slots(class));
+        self.pages.block_count() * geometry.slots() + packed.sum::<usize>()
+    }
+
     /// Bytes of all blocks that are handed out.
     fn handed_out_bytes(&self) -> usize {
         let arenas = [&self.pages, &self.nodes];
@@ -169,7 +178,7 @@ impl Tails {
             return self.small[class].take();
         }
         let mut arena = Arena::new(bytes, Growth::Doubling, Arc::clone(&self.account));
-        arena.grow()?;
+        arena.add_chunk(1)?;
         let block = arena.take()?;
         self.large_bytes += arena.bytes();
         self.large.insert(block, arena);

@@ -22,9 +22,9 @@ use crate::{
     Error,
     database::{Database, Persisted, flatten},
     metrics::Metrics,
-    procedure::{CallError, Outcome, Params, Registered, Run, Signature, run},
+    procedure::{CallError, Outcome, Params, PreparedCall, Signature, guarded, run},
     storage::Snapshot,
-    transaction::{Isolation, Moment, TransactionHandle, commit_locked},
+    transaction::{Moment, TransactionHandle, commit_locked},
 };
 
 /// Calls that run side by side at most: enough for all cores, few enough that the budget is looked
@@ -44,13 +44,39 @@ pub(super) struct Call {
 /// What is called, with what.
 struct Job {
     procedure: String,
-    params: Params,
+    work: Work,
+}
+
+enum Work {
+    /// A registered procedure with arguments that were checked against its signature.
+    Named(Params),
+    /// A procedure with arguments whose types the compiler has checked.
+    Prepared(PreparedCall),
+}
+
+/// What a run left: its transaction, to be committed where the result is good.
+struct Run {
+    tx: TransactionHandle,
+    result: Result<Outcome, Error>,
 }
 
 impl Call {
     pub(super) fn new(procedure: String, params: Params, since: Duration, reply: ReplyTo) -> Self {
         Self {
-            job: Job { procedure, params },
+            job: Job {
+                procedure,
+                work: Work::Named(params),
+            },
+            caller: Some((since, reply)),
+        }
+    }
+
+    pub(super) fn prepared(call: PreparedCall, since: Duration, reply: ReplyTo) -> Self {
+        Self {
+            job: Job {
+                procedure: call.procedure.to_owned(),
+                work: Work::Prepared(call),
+            },
             caller: Some((since, reply)),
         }
     }
@@ -154,7 +180,7 @@ impl ProceduresPhase<'_> {
             if !calls.pending.iter().any(waits) {
                 let job = Job {
                     procedure: name.clone(),
-                    params: Params::default(),
+                    work: Work::Named(Params::default()),
                 };
                 calls.pending.push_back(Call { job, caller: None });
             }
@@ -190,28 +216,28 @@ impl ProceduresPhase<'_> {
     }
 
     fn run_job(&self, job: &Job, base: &Snapshot, provisional: bool) -> Run {
-        let registered = self.registered(job);
         let store = self.database.store();
-        let tx = TransactionHandle::begin_on(
-            store,
-            base.clone(),
-            Isolation::Serializable,
-            self.moment,
-            None,
-        );
-        let tx = if provisional {
-            tx.with_provisional_ids()
-        } else {
-            tx
+        let begin = |isolation| {
+            let tx = TransactionHandle::begin_on(store, base.clone(), isolation, self.moment, None);
+            match provisional {
+                true => tx.with_provisional_ids(),
+                false => tx,
+            }
         };
-        run(registered, &job.params, tx)
-    }
-
-    fn registered(&self, job: &Job) -> &Registered {
-        self.database
-            .procedures()
-            .get(&job.procedure)
-            .expect("calls are checked when they come")
+        match &job.work {
+            Work::Named(params) => {
+                let registered = self.database.procedures().get(&job.procedure);
+                let registered = registered.expect("calls are checked when they come");
+                let mut tx = begin(registered.signature.isolation);
+                let result = run(registered, params, &mut tx);
+                Run { tx, result }
+            }
+            Work::Prepared(call) => {
+                let mut tx = begin(call.isolation);
+                let result = guarded(&job.procedure, || (call.run)(&mut tx));
+                Run { tx, result }
+            }
+        }
     }
 
     /// Commits a run, or runs the call again where something before it changed what it had read.
@@ -243,8 +269,12 @@ impl ProceduresPhase<'_> {
     fn tell(&self, call: Call, result: Result<Outcome, Error>, version: u64) {
         if let Err(error) = &result {
             let arguments = || {
-                let arguments = call.job.params.iter();
-                let words = arguments.map(|(name, value)| format!("{name}: {}", value.describe()));
+                let Work::Named(params) = &call.job.work else {
+                    return "given in Rust".to_owned();
+                };
+                let words = params
+                    .iter()
+                    .map(|(name, value)| format!("{name}: {}", value.describe()));
                 words.collect::<Vec<_>>().join(", ")
             };
             let (procedure, tick) = (call.job.procedure.as_str(), self.moment.tick);

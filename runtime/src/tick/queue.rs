@@ -101,7 +101,7 @@ impl Queue {
         let mut state = self.lock();
         let next = state.schema_changes.pop_front();
         let next = next.or_else(|| state.others.pop_front())?;
-        state.calls += usize::from(matches!(next.request, Request::Call { .. }));
+        state.calls += usize::from(next.request.is_call());
         Some(next)
     }
 

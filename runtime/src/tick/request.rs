@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::{
     Error,
     database::Persisted,
-    procedure::{Outcome, shielded},
+    procedure::{Outcome, PreparedCall, shielded},
     schema::{
         FieldDefinition, FieldsChange, RecordId, Relation, RelationDefinition, TableDefinition,
         TableSchema, Value,
@@ -89,6 +89,9 @@ pub enum Request {
         /// The arguments, as an object by name.
         arguments: Value,
     },
+    /// Call a procedure with arguments whose types the compiler has checked, as
+    /// [`RuntimeHandle::call`](crate::RuntimeHandle::call) does.
+    CallPrepared(PreparedCall),
 }
 
 impl Request {
@@ -104,6 +107,11 @@ impl Request {
                 | Self::CreateRelation(_)
                 | Self::DropRelation { .. }
         )
+    }
+
+    /// Whether it goes to the procedures phase.
+    pub(super) fn is_call(&self) -> bool {
+        matches!(self, Self::Call { .. } | Self::CallPrepared(_))
     }
 
     /// The table and the change, where this changes the fields of one; else the request itself.
@@ -129,7 +137,7 @@ impl Request {
             Self::ReplaceRecord { .. } => "replace_record",
             Self::PatchRecord { .. } => "patch_record",
             Self::DeleteRecord { .. } => "delete_record",
-            Self::Call { .. } => "call",
+            Self::Call { .. } | Self::CallPrepared(_) => "call",
         }
     }
 }

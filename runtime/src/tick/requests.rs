@@ -14,7 +14,6 @@ use crate::{
     Error,
     database::{Database, Persisted, SchemaChange, Started, flatten},
     metrics::Metrics,
-    procedure::{CallError, Params},
     storage::{Draft, Snapshot},
     transaction::{Isolation, Moment, TransactionError, TransactionHandle, commit_into},
 };
@@ -137,17 +136,23 @@ impl<'r> RequestsPhase<'r> {
             since,
         } = waiting;
         let kind = request.kind();
-        if let Request::Call {
-            procedure,
-            arguments,
-        } = request
-        {
-            match self.check_call(&procedure, &arguments) {
-                Ok(params) => calls.extend([Call::new(procedure, params, since, reply)]),
-                Err(error) => self.answer(batch, kind, reply, Err(error.into()), None),
+        let request = match request {
+            Request::Call {
+                procedure,
+                arguments,
+            } => {
+                match self.database.procedures().check(&procedure, &arguments) {
+                    Ok(params) => calls.extend([Call::new(procedure, params, since, reply)]),
+                    Err(error) => self.answer(batch, kind, reply, Err(error.into()), None),
+                }
+                return;
             }
-            return;
-        }
+            Request::CallPrepared(call) => {
+                calls.extend([Call::prepared(call, since, reply)]);
+                return;
+            }
+            other => other,
+        };
         let schema_change = schema_change_of(&request);
         let draft = self.draft(batch);
         let result = match request.into_fields_change() {
@@ -188,25 +193,6 @@ impl<'r> RequestsPhase<'r> {
             result,
             schema_change,
         });
-    }
-
-    fn check_call(
-        &self,
-        procedure: &str,
-        arguments: &crate::schema::Value,
-    ) -> Result<Params, CallError> {
-        let procedures = self.database.procedures();
-        let Some(signature) = procedures.signature(procedure) else {
-            let hint = procedures.hint(procedure);
-            return Err(CallError::NotFound {
-                procedure: procedure.to_owned(),
-                hint,
-            });
-        };
-        Params::from_object(signature, arguments).map_err(|faults| CallError::InvalidArguments {
-            procedure: procedure.to_owned(),
-            faults,
-        })
     }
 
     fn carry_out(&self, draft: &mut Draft, request: Request) -> Result<Answer, TransactionError> {
@@ -257,7 +243,9 @@ impl<'r> RequestsPhase<'r> {
                 tx.delete_record(&table, id)?;
                 Ok(Answer::Done)
             }),
-            Request::Call { .. } => unreachable!("calls go to the procedures phase"),
+            Request::Call { .. } | Request::CallPrepared(_) => {
+                unreachable!("calls go to the procedures phase")
+            }
             Request::AddFields { .. } | Request::RemoveField { .. } => {
                 unreachable!("changes of fields may take longer than a tick")
             }

@@ -1,6 +1,7 @@
 //! The loop: one tick in each slot of the clock, three phases in each tick.
 
 use std::{
+    any::Any,
     fmt,
     sync::{
         Arc,
@@ -11,7 +12,7 @@ use std::{
 };
 
 use super::{
-    Request, TickRecord,
+    Answer, Request, TickRecord,
     builder::Builder,
     procedures::{Calls, ProceduresPhase},
     queue::{Queue, QueueError, Waiting},
@@ -23,7 +24,8 @@ use crate::{
     Error, Result,
     database::{Database, Persisted, Persistence},
     metrics::{Metrics, MetricsReading},
-    procedure::ProcedureRegistry,
+    procedure::{Call, CallError, Procedure, ProcedureRegistry},
+    schema::Value,
     transaction::{Moment, refuse_nested},
 };
 
@@ -220,12 +222,22 @@ impl Drop for Runtime {
 
 impl RuntimeHandle {
     /// Queues a request for the next tick. `reply` is called once, on the tick thread or that of
-    /// persistence, and must only pass the reply on.
+    /// persistence, and must only pass the reply on. A call of a procedure that only reads is no
+    /// change: it runs here and now.
     pub fn submit(
         &self,
         request: Request,
         reply: impl FnOnce(Reply) + Send + 'static,
     ) -> Result<(), QueueError> {
+        if let Request::Call {
+            procedure,
+            arguments,
+        } = &request
+            && self.is_read_only(procedure)
+        {
+            self.read(procedure, arguments).send(Box::new(reply));
+            return Ok(());
+        }
         let since = self.shared.database.clock().now();
         let pushed = self.shared.queue.push(Waiting {
             request,
@@ -247,6 +259,67 @@ impl RuntimeHandle {
             let _nobody_waits = sender.send(reply);
         })?;
         receiver.recv().map_err(|_| QueueError::Stopped.into())
+    }
+
+    /// Calls a procedure with arguments whose types the compiler has checked, and waits for what it
+    /// gives: in the next tick, or at once where it only reads. Not for the thread that steps the
+    /// runtime.
+    ///
+    /// ```
+    /// # use tickbase::prelude::*;
+    /// # #[table] struct Account { balance: i64 }
+    /// #[procedure]
+    /// fn pay_in(tx: &mut TransactionHandle, to: Id<Account>, cents: i64) -> Result<i64> {
+    ///     Ok(tx.update(to, |account| {
+    ///         account.balance += cents;
+    ///         account.balance
+    ///     })?)
+    /// }
+    ///
+    /// # fn main() -> Result<()> {
+    /// # let db = Database::builder().table::<Account>().procedure::<pay_in>().in_memory()?;
+    /// # let account = db.transact(|tx| Ok(tx.insert(Account { balance: 0 })?))?;
+    /// let mut runtime = Runtime::new(db);
+    /// runtime.start()?;
+    /// assert_eq!(runtime.handle().call(pay_in::with(account, 30))?, 30);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn call<P: Procedure, T: Any + Send>(&self, call: Call<P, T>) -> Result<T> {
+        if P::READ_ONLY {
+            return self.database().call(call);
+        }
+        match self
+            .request(Request::CallPrepared(call.prepare()))?
+            .result?
+        {
+            Answer::Returned(outcome) => Ok(Call::<P, T>::value_of(outcome)),
+            _ => unreachable!("a call is answered with what the procedure returned"),
+        }
+    }
+
+    /// Whether the procedure with this name only reads, so that a call of it needs no tick.
+    pub(crate) fn is_read_only(&self, procedure: &str) -> bool {
+        let signature = self.procedures().signature(procedure);
+        signature.is_some_and(|signature| signature.read_only)
+    }
+
+    /// Calls a procedure that only reads, on the current snapshot and on this thread.
+    pub(crate) fn read(&self, procedure: &str, arguments: &Value) -> Reply {
+        // In this order: the snapshot then has all that the tick did.
+        let tick = self.tick();
+        let (result, version) = self.shared.database.read_by_name(procedure, arguments);
+        self.shared.metrics.count_request("call", result.is_ok());
+        if let Err(Error::Call(CallError::Panicked { message, .. })) = &result {
+            Metrics::add(&self.shared.metrics.procedure_panics, 1);
+            tracing::error!(procedure, tick, message, "panicked");
+        }
+        Reply {
+            result: result.map(Answer::Returned),
+            tick,
+            version,
+            durability: Persisted::Memory,
+        }
     }
 
     /// The database.

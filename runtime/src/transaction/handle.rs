@@ -137,6 +137,11 @@ impl TransactionHandle {
     /// Drops all changes.
     pub fn abort(self) {}
 
+    /// The version that it reads.
+    pub(crate) fn version(&self) -> u64 {
+        self.base.version()
+    }
+
     /// Whether it has passed over a whole table to change it.
     pub(crate) fn has_passed(&self) -> bool {
         self.transaction.staging.iter().any(|buffer| buffer.passed)

@@ -160,7 +160,7 @@ impl Rebuild {
         }
         let replaced = Arc::clone(&self.table_in(&current)?.version.shared);
         let nothing = loader_of(&self.change, &schema, &self.account);
-        let mut loaded = std::mem::replace(&mut self.loader, nothing).finish(replaced.last_id())?;
+        let mut loaded = std::mem::replace(&mut self.loader, nothing).finish_as(&replaced)?;
         loaded.schema = Arc::clone(&schema);
         draft.set_loaded(loaded, std::mem::take(&mut self.indexes));
         draft.set_catalog(catalog);

@@ -72,7 +72,7 @@ impl TransactionHandle {
     ///         }
     ///     })?)
     /// })?;
-    /// assert_eq!(db.table("hall")?.read(hall)?.unwrap().get("seats"), Some(&Value::from(121)));
+    /// assert_eq!(db.table("hall")?.read_value(hall)?.get("seats"), Some(&Value::from(121)));
     /// # Ok(())
     /// # }
     /// ```

@@ -117,7 +117,7 @@ pub(crate) fn compact(
     for (id, record) in now.records() {
         loader.push(id, record)?;
     }
-    let loaded = loader.finish(now.version.shared.last_id())?;
+    let loaded = loader.finish_as(&now.version.shared)?;
     draft.set_loaded(loaded, Indexes::clone(&now.version.indexes));
     // Another catalog, though an equal one, says that a table is gone.
     draft.set_catalog(current.catalog().clone());
@@ -143,7 +143,7 @@ pub(crate) fn restore_records(
     for (id, record) in table.records() {
         loader.push(id, record)?;
     }
-    let loaded = loader.finish(now.version.shared.last_id())?;
+    let loaded = loader.finish_as(&now.version.shared)?;
     let relations = current.catalog().relations_of(now.schema());
     let indexes = build_indexes_of(loaded.records(), now.schema(), relations)?;
     draft.set_loaded(loaded, indexes);

@@ -114,10 +114,10 @@ fn a_new_name_of_a_table_reaches_every_type_that_names_it() {
     ];
     stored.create_table(&table("visit", &fields)).unwrap();
     let door = TableDefinition {
-        history: TableHistory {
+        history: Box::new(TableHistory {
             renamed_from: vec!["gate".to_owned()],
             ..TableHistory::default()
-        },
+        }),
         ..table("door", &[("a", "u8")])
     };
     let facts = |_| StoredFacts {

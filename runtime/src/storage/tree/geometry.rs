@@ -108,12 +108,23 @@ impl Geometry {
 
     /// The class of a packed page of so many records, where packing them is worth it.
     pub(super) fn packed_class(self, records: usize) -> Option<usize> {
-        let tails = usize::from(self.tails) * records * TAIL_BYTES;
-        let bytes = PACKED_HEADER_BYTES + self.tails_offset(records) + tails;
-        (0..PACKED_CLASSES.len()).find(|class| {
+        let fits = |class: &usize| {
             let room = self.packed_bytes(*class);
-            bytes <= room && room < self.page_bytes()
-        })
+            self.packed_use(records) <= room && room < self.page_bytes()
+        };
+        (0..PACKED_CLASSES.len()).find(fits)
+    }
+
+    /// The most records in a packed page of the class.
+    pub(in crate::storage) fn packed_slots(self, class: usize) -> usize {
+        let fits = |records: &usize| self.packed_use(*records) <= self.packed_bytes(class);
+        (1..=self.slots()).take_while(fits).count()
+    }
+
+    /// Bytes of a packed page that so many records need.
+    fn packed_use(self, records: usize) -> usize {
+        let tails = usize::from(self.tails) * records * TAIL_BYTES;
+        PACKED_HEADER_BYTES + self.tails_offset(records) + tails
     }
 
     /// The place of a record index: its leaf, its page in the leaf, its bit in the page.
@@ -153,6 +164,7 @@ mod tests {
         let geometry = Geometry::new(64);
         let classes = [1, 3, 4, 7, 8, 16].map(|records| geometry.packed_class(records));
         assert_eq!(classes, [Some(0), Some(0), Some(1), Some(1), None, None]);
+        assert_eq!([0, 1].map(|class| geometry.packed_slots(class)), [3, 7]);
         // A page of one record cannot be packed.
         assert_eq!(Geometry::new(4_096).packed_class(1), None);
     }

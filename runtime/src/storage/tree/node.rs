@@ -251,11 +251,6 @@ impl<'a> LeafRef<'a> {
         self.is_fresh(page) && self.node.tagged[page].addr() & PACKED == 0
     }
 
-    /// The stamp.
-    pub(super) fn stamp(self) -> u64 {
-        self.node.stamp
-    }
-
     /// The first byte of the live record of this place and bit.
     ///
     /// # Safety

@@ -124,8 +124,10 @@ fn copy_records(old: &PageEntry, new: &PageEntry, geometry: Geometry) {
         return;
     }
     for bit in bits(old.live) {
-        // SAFETY: a live record has a slot in each.
-        let (from, to) = unsafe { (old.address(geometry, bit), new.address(geometry, bit)) };
+        // SAFETY: a live record has a slot in the old page.
+        let from = unsafe { old.address(geometry, bit) };
+        // SAFETY: each bit has a slot in a page of full size.
+        let to = unsafe { new.address(geometry, bit) };
         // SAFETY: both slots have as many bytes as a record, and the pages are distinct.
         unsafe { std::ptr::copy_nonoverlapping(from, to, length) };
     }

@@ -131,7 +131,7 @@ impl LeafWriter<'_> {
         let new = self.spare.pop().map_or_else(take, Ok)?;
         let (stamp, geometry) = (self.staged.stamp, self.staged.tree.geometry);
         renew_page(&mut self.node, place, new, stamp, geometry, &mut |block| {
-            self.retired.push(block)
+            self.retired.push(block);
         });
         Ok(Some(old))
     }

@@ -46,13 +46,13 @@ pub(super) unsafe fn read<'a>(address: *const u8) -> &'a [u8] {
     if address.is_null() {
         return &[];
     }
-    // SAFETY: the caller's promise; blocks are aligned to a cache line. The length is not written
-    // once the tail was.
-    let length = unsafe { (&raw const (*address.cast::<Header>()).length).read() };
+    // SAFETY: the caller's promise; blocks are aligned to a cache line. Who can reach a tail reads
+    // it after it was published, or made it.
+    let header = unsafe { address.cast::<Header>().read() };
     // SAFETY: the bytes follow the header.
     let bytes = unsafe { address.add(HEADER_BYTES) };
     // SAFETY: so many bytes were written there.
-    unsafe { std::slice::from_raw_parts(bytes, usize::try_from(length).unwrap_or(0)) }
+    unsafe { std::slice::from_raw_parts(bytes, usize::try_from(header.length).unwrap_or(0)) }
 }
 
 /// When the tail became visible, or who made it, and the bytes of its block.
@@ -71,6 +71,7 @@ pub(super) unsafe fn born_and_bytes(block: Block) -> (u64, usize) {
 /// # Safety
 /// The block holds a tail that was made for a draft, and no other thread can reach it yet.
 pub(super) unsafe fn publish(block: Block, version: u64) {
-    // SAFETY: the caller's promise.
-    unsafe { (&raw mut (*block.as_ptr().cast::<Header>()).born).write(version) };
+    const { assert!(std::mem::offset_of!(Header, born) == 0) };
+    // SAFETY: the caller's promise; a tail begins with this number.
+    unsafe { block.as_ptr().cast::<u64>().write(version) };
 }

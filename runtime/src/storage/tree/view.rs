@@ -193,7 +193,6 @@ impl<'s> TreeView<'s> {
         Leaf {
             // SAFETY: the node is a leaf of a tree of this geometry, and the view may read it.
             node: unsafe { LeafRef::at(block, geometry) },
-            block,
             number,
             geometry,
         }
@@ -339,7 +338,6 @@ unsafe fn child(node: Block, leaf: u64, level: u32) -> Block {
 #[derive(Clone, Copy)]
 pub(crate) struct Leaf<'s> {
     node: LeafRef<'s>,
-    block: Block,
     number: u64,
     geometry: Geometry,
 }
@@ -353,11 +351,6 @@ impl<'s> Leaf<'s> {
     /// Its place among the leaves of the tree.
     pub(crate) fn number(&self) -> u64 {
         self.number
-    }
-
-    /// Where the leaf lies and its stamp: leaves that are equal in both have the same pages.
-    pub(crate) fn identity(&self) -> (usize, u64) {
-        (self.block.as_ptr().addr(), self.node.stamp())
     }
 
     /// Its pages in order.

@@ -15,4 +15,14 @@ fn opaque(_tx: &mut TransactionHandle) -> Result<Opaque, String> {
     Ok(Opaque)
 }
 
+#[procedure]
+fn hidden(_tx: &mut TransactionHandle) -> Result<impl Sized, String> {
+    Ok(Opaque)
+}
+
+#[procedure]
+fn refused(_tx: &mut TransactionHandle) -> Result<(), Opaque> {
+    Err(Opaque)
+}
+
 fn main() {}

@@ -12,4 +12,14 @@ struct Flight {
     tail: u32,
 }
 
+#[table]
+struct Airport {
+    #[key = "code"]
+    #[keys]
+    code: u32,
+    #[unique()]
+    #[Unique]
+    runway: u32,
+}
+
 fn main() {}

@@ -21,4 +21,19 @@ struct Flight {
     value: f32,
 }
 
+#[table(name)]
+struct Nameless {
+    value: f32,
+}
+
+#[table(name("flight"))]
+struct Called {
+    value: f32,
+}
+
+#[table(name = "table", durability = flush)]
+struct Unknown {
+    value: f32,
+}
+
 fn main() {}

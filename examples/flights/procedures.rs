@@ -135,8 +135,8 @@ pub(crate) fn hold(tx: &mut TransactionHandle, flight: u32, minutes: u16) -> Res
 }
 
 /// The next ten departures and arrivals of an airport, by its code.
-#[procedure]
-pub(crate) fn board(tx: &mut TransactionHandle, airport: Text<4>) -> Result<Board, Refused> {
+#[procedure(read_only)]
+pub(crate) fn board(tx: &TransactionHandle, airport: Text<4>) -> Result<Board, Refused> {
     let (id, _) = find_airport(tx, airport)?;
     let time = now(tx)?;
     let (flights, airports) = (tx.table::<Flight>(), tx.table::<Airport>());

@@ -49,6 +49,9 @@ impl Usage {
                 .filter(|key| self.known().iter().any(|known| *key == known))
             else {
                 errors.at(meta.path(), self.unknown(meta.path()));
+                let meant = self.meant(meta.path());
+                let meant = meant.filter(|(word, _)| found.iter().all(|(other, _)| other != word));
+                found.extend(meant);
                 continue;
             };
             if found.iter().any(|(earlier, _)| earlier == key) {
@@ -63,6 +66,7 @@ impl Usage {
                         "`{key}` has no value: write `#[{attribute}({key})]`, or remove it"
                     );
                     errors.at(&meta, message);
+                    found.push((key.clone(), parse_quote!(true)));
                 }
                 Meta::NameValue(pair) => found.push((key.clone(), pair.value.clone())),
                 _ => errors.at(&meta, format!("`{key}` needs a value, like `{example}`")),
@@ -73,6 +77,14 @@ impl Usage {
 
     fn known(&self) -> Vec<&'static str> {
         [self.keys, self.flags].concat()
+    }
+
+    /// The word that was probably meant, so that what follows from it is no fault as well.
+    fn meant(&self, path: &Path) -> Option<(Ident, Expr)> {
+        let found = path.get_ident()?;
+        let word = nearest(&found.to_string(), &self.known())?;
+        let is_flag = self.flags.contains(&word);
+        is_flag.then(|| (Ident::new(word, found.span()), parse_quote!(true)))
     }
 
     fn unknown(&self, path: &Path) -> String {
@@ -208,11 +220,12 @@ mod tests {
         let found = USAGE.read(
             tokens(
                 "nmae = \"a\", every, name = \"b\", name = \"c\", a::b, read_only = true, \
-                 raed_only, name(2)",
+                 raed_only, name(2), read_only",
             ),
             &mut errors,
         );
-        assert_eq!(found.len(), 1);
+        // The name, and the word that was meant.
+        assert_eq!(found.len(), 2);
         assert_faults(
             &errors,
             &[
@@ -223,6 +236,7 @@ mod tests {
                 ("read_only = true", "write `#[procedure(read_only)]`"),
                 ("raed_only", "did you mean `read_only`?"),
                 ("name", "stands twice"),
+                ("read_only", "stands twice"),
             ],
         );
     }

@@ -134,22 +134,43 @@ pub fn field_type(item: TokenStream) -> TokenStream {
 /// fn report(tx: &mut TransactionHandle) -> tickbase::Result<()> {
 ///     Ok(())
 /// }
+///
+/// /// How many flights are above this altitude.
+/// #[procedure(read_only)]
+/// fn above(
+///     tx: &TransactionHandle,
+///     /// In feet; 0 where it is left out.
+///     altitude: Option<f32>,
+/// ) -> tickbase::Result<u64> {
+///     let flights = tx.table::<Flight>();
+///     let above = flights.iter().filter(|(_, flight)| flight.altitude > altitude.unwrap_or(0.0));
+///     Ok(above.count() as u64)
+/// }
 /// ```
 ///
-/// The function stays what it is. Beside it comes a type of the same name, which registers it:
-/// `builder.procedure::<divert>()`. Its first parameter is the transaction. The others are its
-/// arguments, given by name from outside: types that fields can have, `String`, `Vec<T>` of types
-/// that fields can have, `Option<Id<T>>`, or `tickbase::Value`. It returns a `Result` of anything that
-/// serde can serialize.
+/// The function stays what it is. Beside it comes a type of the same name. It registers the
+/// procedure, `builder.procedure::<divert>()`, and takes its arguments in Rust, where the compiler
+/// checks them: `database.call(divert::with(flight, to))`, or in a tick `handle.call(…)`.
+///
+/// Its first parameter is the transaction. The others are its arguments, given by name from
+/// outside: types that fields can have, `String`, `tickbase::Value`, and `Option` and `Vec` of all
+/// these. An `Option` may be left out. It returns a `Result` of such a type, or of anything that
+/// serde can serialize. Comments of the function and of its parameters go into its signature, which
+/// `GET /rpc` gives.
 ///
 /// # Keys
 /// - `every = 60`: it runs by itself in every tick whose number is a multiple of this, and has no
 ///   arguments.
+/// - `isolation = read_committed`: it reads what was committed when it began, and where another one
+///   writes the same field, the later commit wins. Without it, or with `serializable`, the result is
+///   that of running all calls one after another.
 /// - `name = "…"`: its name; without it, that of the function.
+/// - `read_only`: its transaction is a `&TransactionHandle`, so that the compiler refuses changes. It
+///   runs on a snapshot, at once, beside the ticks.
 ///
 /// # Errors
-/// The function is not `async`, which this version does not support yet, nor `const`, `unsafe`,
-/// `extern` or generic.
+/// The function is not `async`, which comes in a later version, nor `const`, `unsafe`, `extern` or
+/// generic.
 #[proc_macro_attribute]
 pub fn procedure(arguments: TokenStream, item: TokenStream) -> TokenStream {
     procedure::procedure(arguments.into(), item.into()).into()

@@ -20,6 +20,14 @@ pub(crate) fn place() -> TokenStream {
     }
 }
 
+/// Adds what is declared to the list of its kind that the runtime finds at its start.
+pub(crate) fn linked(list: &str, ident: &Ident) -> Option<TokenStream> {
+    let support = support();
+    let list = Ident::new(list, Span::call_site());
+    cfg!(feature = "auto-register")
+        .then(|| quote!(#support::inventory::submit! { #support::#list::of::<#ident>() }))
+}
+
 /// A span at the same place as `span` that belongs to the macro.
 ///
 /// Lints look at who a span belongs to: what the user did not write is not held against them, so

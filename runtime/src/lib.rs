@@ -71,7 +71,8 @@
 //! | to | use |
 //! |---|---|
 //! | declare tables, field types and procedures | [`macro@table`], [`derive@FieldType`], [`macro@procedure`] |
-//! | put a database together | [`Database::builder`], [`DatabaseBuilder`], [`Config`] |
+//! | put a database together | [`Database::builder`], [`DatabaseBuilder`], [`Config`]; without naming its parts, `DatabaseBuilder::linked` |
+//! | call a procedure | [`Database::call`]; in a tick, [`RuntimeHandle::call`]; by name, [`Request::Call`] |
 //! | read | [`Database::snapshot`], [`Snapshot`], [`TypedView`]; by name and as bytes, [`TableView`] |
 //! | change data | [`Database::transact`], [`TransactionHandle`], [`TableMut`]; by name and as values, [`Table`] |
 //! | change the schema | [`Database::create_table`] and its neighbours, with [`TableDefinition`] and [`RelationDefinition`] |

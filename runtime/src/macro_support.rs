@@ -26,48 +26,6 @@ use crate::{
 #[cfg(feature = "auto-register")]
 pub use inventory;
 
-/// Adds a table to those that `DatabaseBuilder::linked` finds.
-#[cfg(feature = "auto-register")]
-#[doc(hidden)]
-#[macro_export]
-macro_rules! __link_table {
-    ($record:ident) => {
-        $crate::macro_support::inventory::submit! {
-            $crate::macro_support::LinkedTable::of::<$record>()
-        }
-    };
-}
-
-/// Adds a procedure to those that `DatabaseBuilder::linked` finds.
-#[cfg(feature = "auto-register")]
-#[doc(hidden)]
-#[macro_export]
-macro_rules! __link_procedure {
-    ($procedure:ident) => {
-        $crate::macro_support::inventory::submit! {
-            $crate::macro_support::LinkedProcedure::of::<$procedure>()
-        }
-    };
-}
-
-/// Nothing finds a table that no builder names.
-#[cfg(not(feature = "auto-register"))]
-#[doc(hidden)]
-#[macro_export]
-macro_rules! __link_table {
-    ($record:ident) => {};
-}
-
-/// Nothing finds a procedure that no builder names.
-#[cfg(not(feature = "auto-register"))]
-#[doc(hidden)]
-#[macro_export]
-macro_rules! __link_procedure {
-    ($procedure:ident) => {};
-}
-
-pub use crate::{__link_procedure as link_procedure, __link_table as link_table};
-
 /// A field of type `F`.
 pub fn field<F: FieldType>(
     types: &mut TypeRegistry,

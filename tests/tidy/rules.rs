@@ -49,7 +49,10 @@ const LAYERS: [(&str, &[&str]); 12] = [
     ("clock", &["schema"]),
     ("config", &[]),
     ("metrics", &[]),
-    ("macro_support", &["procedure", "transaction", "schema"]),
+    (
+        "macro_support",
+        &["database", "procedure", "transaction", "schema"],
+    ),
 ];
 
 /// What every layer may import: the settings, the time, and the error with a variant per layer,
@@ -57,7 +60,7 @@ const LAYERS: [(&str, &[&str]); 12] = [
 const FOR_ALL: [&str; 3] = ["clock", "config", "error"];
 
 /// Names that are at home in a few files or folders, and nowhere else in the library.
-const HOMES: [(&str, &[&str]); 18] = [
+const HOMES: [(&str, &[&str]); 19] = [
     ("arc_swap", &["storage/sync/shipped.rs"]),
     ("axum", &["server/"]),
     ("base64", &["schema/value.rs", "schema/variable.rs"]),
@@ -73,6 +76,7 @@ const HOMES: [(&str, &[&str]); 18] = [
         "Instant",
         &["clock.rs", "server/router.rs", "server/wire.rs"],
     ),
+    ("inventory", &["database/linked.rs", "macro_support.rs"]),
     ("jiff", &["schema/timestamp.rs"]),
     ("memmap2", &["persistence/mapping.rs"]),
     ("prometheus_client", &["server/metrics.rs"]),

@@ -7,7 +7,7 @@ use quote::{format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
 
 use super::model::{Call, Procedure};
-use crate::tokens::{find_word, generated, generated_at, generated_ident, place, support};
+use crate::tokens::{find_word, generated, generated_at, generated_ident, linked, place, support};
 
 /// The type and its implementation; where `call` is none, one that no program gets to run.
 pub(super) fn expand(procedure: &Procedure, call: Option<&Call>) -> TokenStream {
@@ -53,7 +53,7 @@ pub(super) fn expand(procedure: &Procedure, call: Option<&Call>) -> TokenStream 
         ),
     };
     let typed_call = call.map(|call| typed_call(procedure, call));
-    let place = place();
+    let (place, linked) = (place(), linked("LinkedProcedure", &ident));
     quote! {
         #(#carried)*
         #[doc = #type_documentation]
@@ -65,7 +65,7 @@ pub(super) fn expand(procedure: &Procedure, call: Option<&Call>) -> TokenStream 
 
             #typed_call
 
-            #support::link_procedure!(#ident);
+            #linked
 
             impl #support::Procedure for #ident {
                 const NAME: &'static ::core::primitive::str = #name;
@@ -153,6 +153,21 @@ fn is_named(output: &syn::Type) -> bool {
     find_word(output, "impl").is_none()
 }
 
+/// The item of this name in the trait by which it is read what the function returns.
+///
+/// All of it stands at the type that the user wrote wherever it is used, so that the compiler says
+/// once, and there, what is wrong with it.
+fn returned(call: &Call, item: &str) -> TokenStream {
+    let (support, output) = (support(), generated(&call.output));
+    let span = generated_at(call.output.span());
+    let output = match is_named(&call.output) {
+        true => output,
+        false => quote!(_),
+    };
+    let item = syn::Ident::new(item, span);
+    quote_spanned!(span=> <#output as #support::ProcedureReturn>::#item)
+}
+
 /// Says what it gives.
 fn returns(call: &Call) -> TokenStream {
     let support = support();
@@ -163,11 +178,10 @@ fn returns(call: &Call) -> TokenStream {
             ::core::result::Result::Ok(::core::option::Option::Some(#support::ParameterType::Any))
         };
     }
-    // The value's type behind `Giver` is reported at the type that the user wrote.
-    let output = generated(output);
+    let value = returned(call, "Value");
     quote_spanned! {generated_at(call.output.span())=>
         use #support::{GivesArgument as _, GivesNothing as _, GivesSerialized as _, GivesUnknown as _};
-        (&&&&#support::Giver::<<#output as #support::ProcedureReturn>::Value>::NEW).describe(types)
+        (&&&&#support::Giver::<#value>::NEW).describe(types)
     }
 }
 
@@ -180,20 +194,15 @@ fn run(procedure: &Procedure, call: &Call) -> TokenStream {
         let entry = entry(index);
         quote!((#entry.1)(&params, #index)?)
     });
-    let output = &call.output;
-    let output = match is_named(output) {
-        true => quote!(#output),
-        false => quote!(_),
-    };
+    let into_result = returned(call, "into_result");
     // A type that has no name can be looked at only here.
     let check = (!is_named(&call.output)).then(|| {
-        quote! {
+        quote_spanned! {generated_at(call.output.span())=>
             let _ = |types: &mut #support::TypeRegistry| {
                 (&&&&#support::Giver::of(&given)).describe(types)
             };
         }
     });
-    let into_result = quote!(<#output as #support::ProcedureReturn>::into_result);
     quote! {
         use #support::{GivesArgument as _, GivesNothing as _, GivesSerialized as _, GivesUnknown as _};
         let given = #into_result(#function(#transaction, #(#arguments),*))?;
@@ -210,7 +219,7 @@ fn typed_call(procedure: &Procedure, call: &Call) -> Option<TokenStream> {
     let support = support();
     let ident = generated_ident(&procedure.ident);
     let visibility = generated(&procedure.visibility);
-    let output = generated(&call.output);
+    let (value, into_result) = (returned(call, "Value"), returned(call, "into_result"));
     let mut documentation = format!(
         "A call of `{}` with these arguments, to be handed to `call` of the database or of its \
          runtime.\n",
@@ -234,14 +243,17 @@ fn typed_call(procedure: &Procedure, call: &Call) -> Option<TokenStream> {
         .parameters
         .iter()
         .map(|parameter| generated(&parameter.ty));
+    let given = quote_spanned! {generated_at(call.output.span())=>
+        #support::Call<#ident, #value>
+    };
     Some(quote! {
         impl #ident {
             #[doc = #documentation]
             #visibility fn with(
                 #(#names: #types),*
-            ) -> #support::Call<#ident, <#output as #support::ProcedureReturn>::Value> {
+            ) -> #given {
                 #support::Call::new(move |#transaction| {
-                    <#output as #support::ProcedureReturn>::into_result(
+                    #into_result(
                         #ident(#transaction, #(::core::clone::Clone::clone(&#names)),*)
                     )
                 })

@@ -7,7 +7,7 @@ use super::{
     history,
     model::{Field, Table},
 };
-use crate::tokens::{generated, generated_at, generated_ident, place, support, type_text};
+use crate::tokens::{generated, generated_at, generated_ident, linked, place, support, type_text};
 
 /// Bytes of the largest record, and the largest alignment, as in the runtime.
 const RECORD_SIZE_MAX: usize = 64 * 1024;
@@ -137,13 +137,13 @@ fn record(table: &Table) -> TokenStream {
     let told = history::told(&table.history, fields);
     let field_table = field_table(fields);
     let references = references(fields);
-    let place = place();
+    let (place, linked) = (place(), linked("LinkedTable", &record));
     quote! {
         #references
 
         #field_table
 
-        #support::link_table!(#record);
+        #linked
 
         unsafe impl #support::Record for #record {
             const NAME: &'static ::core::primitive::str = #name;

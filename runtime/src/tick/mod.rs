@@ -14,6 +14,7 @@
 mod builder;
 #[cfg(test)]
 mod builder_tests;
+mod calls;
 mod procedures;
 mod queue;
 mod request;

@@ -1,7 +1,6 @@
 //! The loop: one tick in each slot of the clock, three phases in each tick.
 
 use std::{
-    any::Any,
     fmt,
     sync::{
         Arc,
@@ -12,7 +11,7 @@ use std::{
 };
 
 use super::{
-    Answer, Request, TickRecord,
+    Request, TickRecord,
     builder::Builder,
     procedures::{Calls, ProceduresPhase},
     queue::{Queue, QueueError, Waiting},
@@ -24,8 +23,7 @@ use crate::{
     Error, Result,
     database::{Database, Persisted, Persistence},
     metrics::{Metrics, MetricsReading},
-    procedure::{Call, CallError, Procedure, ProcedureRegistry},
-    schema::Value,
+    procedure::ProcedureRegistry,
     transaction::{Moment, refuse_nested},
 };
 
@@ -40,14 +38,14 @@ pub struct Runtime {
 /// The way to a running database from any thread. Cloning it gives another handle of the same one.
 #[derive(Clone)]
 pub struct RuntimeHandle {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
 }
 
-struct Shared {
-    database: Database,
+pub(super) struct Shared {
+    pub(super) database: Database,
     queue: Queue,
     builder: Builder,
-    metrics: Metrics,
+    pub(super) metrics: Metrics,
     timeline: Timeline,
     tick: AtomicU64,
     stopping: AtomicBool,
@@ -259,67 +257,6 @@ impl RuntimeHandle {
             let _nobody_waits = sender.send(reply);
         })?;
         receiver.recv().map_err(|_| QueueError::Stopped.into())
-    }
-
-    /// Calls a procedure with arguments whose types the compiler has checked, and waits for what it
-    /// gives: in the next tick, or at once where it only reads. Not for the thread that steps the
-    /// runtime.
-    ///
-    /// ```
-    /// # use tickbase::prelude::*;
-    /// # #[table] struct Account { balance: i64 }
-    /// #[procedure]
-    /// fn pay_in(tx: &mut TransactionHandle, to: Id<Account>, cents: i64) -> Result<i64> {
-    ///     Ok(tx.update(to, |account| {
-    ///         account.balance += cents;
-    ///         account.balance
-    ///     })?)
-    /// }
-    ///
-    /// # fn main() -> Result<()> {
-    /// # let db = Database::builder().table::<Account>().procedure::<pay_in>().in_memory()?;
-    /// # let account = db.transact(|tx| Ok(tx.insert(Account { balance: 0 })?))?;
-    /// let mut runtime = Runtime::new(db);
-    /// runtime.start()?;
-    /// assert_eq!(runtime.handle().call(pay_in::with(account, 30))?, 30);
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn call<P: Procedure, T: Any + Send>(&self, call: Call<P, T>) -> Result<T> {
-        if P::READ_ONLY {
-            return self.database().call(call);
-        }
-        match self
-            .request(Request::CallPrepared(call.prepare()))?
-            .result?
-        {
-            Answer::Returned(outcome) => Ok(Call::<P, T>::value_of(outcome)),
-            _ => unreachable!("a call is answered with what the procedure returned"),
-        }
-    }
-
-    /// Whether the procedure with this name only reads, so that a call of it needs no tick.
-    pub(crate) fn is_read_only(&self, procedure: &str) -> bool {
-        let signature = self.procedures().signature(procedure);
-        signature.is_some_and(|signature| signature.read_only)
-    }
-
-    /// Calls a procedure that only reads, on the current snapshot and on this thread.
-    pub(crate) fn read(&self, procedure: &str, arguments: &Value) -> Reply {
-        // In this order: the snapshot then has all that the tick did.
-        let tick = self.tick();
-        let (result, version) = self.shared.database.read_by_name(procedure, arguments);
-        self.shared.metrics.count_request("call", result.is_ok());
-        if let Err(Error::Call(CallError::Panicked { message, .. })) = &result {
-            Metrics::add(&self.shared.metrics.procedure_panics, 1);
-            tracing::error!(procedure, tick, message, "panicked");
-        }
-        Reply {
-            result: result.map(Answer::Returned),
-            tick,
-            version,
-            durability: Persisted::Memory,
-        }
     }
 
     /// The database.

@@ -57,7 +57,7 @@ pub fn give_back(
     /// Of plain data.
     fix: Fix,
     flight: Option<Id<Flight>>,
-    times: (Timestamp),
+    times: Timestamp,
     tags: Vec<Vec<Option<Text<4>>>>,
     key: Uuid,
     numbers: [u128; 2],

@@ -177,7 +177,15 @@ impl DatabaseBuilder {
     }
 
     /// A database that is kept in `folder`, which is made where it is not there. What it holds is
-    /// loaded and checked; what does not fit is refused, and nothing in the folder is changed.
+    /// loaded and checked.
+    ///
+    /// Where the folder was written with other structs it is migrated to those of the program, all at
+    /// once and on disk before this returns, as long as nothing is lost by it; [`Database::migrations`]
+    /// tells what was done. Stored tables that no struct declares are kept and reached by their names.
+    ///
+    /// # Errors
+    /// [`SchemaError::NotMigrated`] where something would be lost, with every field concerned and what
+    /// would allow it. Whatever the error, what was in the folder is in it still.
     pub fn open(self, folder: impl AsRef<Path>) -> Result<Database> {
         if self.config.durability == Durability::None {
             return Err(Error::Config {

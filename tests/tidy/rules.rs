@@ -51,7 +51,7 @@ const LAYERS: [(&str, &[&str]); 12] = [
     ("metrics", &[]),
     (
         "macro_support",
-        &["database", "procedure", "transaction", "schema"],
+        &["database", "procedure", "transaction", "storage", "schema"],
     ),
 ];
 

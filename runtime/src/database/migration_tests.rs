@@ -9,7 +9,7 @@ use crate::{
 };
 
 mod before {
-    use tickbase::{Id, table};
+    use crate::{Id, table};
 
     #[table]
     pub(super) struct Airport {
@@ -27,7 +27,7 @@ mod before {
 }
 
 mod after {
-    use tickbase::{Id, Text, table};
+    use crate::{Id, Text, table};
 
     #[table(renamed_from = "airport")]
     pub(super) struct Port {

@@ -192,8 +192,8 @@ impl Compared<'_> {
         let value = field.default.clone().or_else(|| none_of(field));
         if self.records > 0 && value.is_none() {
             let difference = format!(
-                "is new, and nothing says what the {} there have in it",
-                records(self.records)
+                "is new, and nothing says what {} in it",
+                records_have(self.records)
             );
             let remedy = match field.layout.shape {
                 TypeShape::Reference { .. } => {
@@ -249,11 +249,11 @@ fn none_of(field: &Field) -> Option<Value> {
     }
 }
 
-/// So many records, in words.
-pub(super) fn records(number: u64) -> String {
+/// So many records, as the subject of a sentence.
+fn records_have(number: u64) -> String {
     match number {
-        1 => "record that is".to_owned(),
-        number => format!("{number} records that are"),
+        1 => "the record that is there has".to_owned(),
+        number => format!("the {number} records that are there have"),
     }
 }
 

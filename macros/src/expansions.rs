@@ -29,6 +29,21 @@ fn a_table() {
 }
 
 #[test]
+fn a_value_table() {
+    let item = "/// Somebody.
+        #[derive(Debug, Clone)]
+        pub struct User {
+            /// What everybody calls them.
+            #[key]
+            pub name: String,
+            age: Option<u32>,
+            #[references(Self)]
+            friend: Option<Id<Self>>,
+        }";
+    insta::assert_snapshot!(text(table(tokens(""), tokens(item))));
+}
+
+#[test]
 fn a_table_with_faults() {
     let item = "struct Flight { #[uniqe] id: u8 }";
     insta::assert_snapshot!(text(table(tokens("nmae = \"a\""), tokens(item))));

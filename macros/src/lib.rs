@@ -44,8 +44,30 @@ use proc_macro::TokenStream;
 /// const ALTITUDE: FieldHandle<Flight, f32> = Flight::fields().altitude;
 /// ```
 ///
-/// The struct becomes `repr(C)`, `Clone` and `Copy`, and implements `tickbase::Record`. Each of its
-/// fields must be a `tickbase::FieldType`. Doc comments go into the catalog.
+/// The struct implements `tickbase::Record`. Doc comments go into the catalog.
+///
+/// # Two kinds of table
+/// Where each field is a `tickbase::FieldType`, the table is *plain*: the struct becomes `repr(C)`,
+/// `Clone` and `Copy`, and a read gives `&Flight` straight from where the record lies.
+///
+/// A field that is a `String`, a `Vec<u8>`, or an `Option` of anything else than an `Id<T>`, makes it
+/// a *value table*:
+///
+/// ```ignore
+/// #[table]
+/// struct User {
+///     #[key]
+///     name: String,
+///     age: Option<u32>,
+/// }
+/// ```
+///
+/// The struct stays as it is written, and is the value that goes in and out: to `insert`, `replace`
+/// and `update`. A read gives a `UserRef`, for which `Ref<User>` is another name, with a function
+/// for each field that copies nothing: `name()` gives `&str`, `age()` an `Option<u32>`; `to_value()`
+/// makes a `User` of it. Passes that change records get a `UserMut`, which has `set_name(&str)` and
+/// `set_age(Option<u32>)` too. The macro goes by the names of these types, so they are written
+/// `String`, `Vec<u8>` and `Option<…>`, with or without their path, and not as an alias.
 ///
 /// `fields()` gives a `FlightFields` with a handle for each field, as visible as the field itself,
 /// that knows name, place, offset and type; it may be called in constants.
@@ -72,10 +94,11 @@ use proc_macro::TokenStream;
 /// # Errors
 /// No field may be called `id`, since every record has one; the struct has no parameters and no
 /// `repr` besides `C`; its fields stand under no `cfg`. A record has at most 64 KiB and an alignment
-/// of at most 64, and the machine is little-endian.
+/// of at most 64, and the machine is little-endian. In a value table no field may be called
+/// `to_value` or `to_json`, nor `set_` and the name of another.
 ///
-/// Write `#[table]` above `#[derive(…)]`: it adds `Clone` and `Copy` where the derives below it do
-/// not have them, and cannot see those above.
+/// Write `#[table]` above `#[derive(…)]`: in a plain table it adds `Clone` and `Copy` where the
+/// derives below it do not have them, and cannot see those above.
 #[proc_macro_attribute]
 pub fn table(arguments: TokenStream, item: TokenStream) -> TokenStream {
     table::table(arguments.into(), item.into()).into()

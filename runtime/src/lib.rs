@@ -149,17 +149,17 @@ pub use procedure::{
 };
 pub use schema::{
     Catalog, CompositePart, Difference, EnumVariant, Field, FieldDefinition, FieldFault,
-    FieldHandle, FieldMask, FieldType, Id, Migration, MigrationStep, Name, OnDelete, Place, Record,
-    RecordBuf, RecordId, RecordLayout, RecordRef, RecordSizeFault, Relation, RelationDefinition,
-    SchemaError, TableDefinition, TableHistory, TableId, TableRelations, TableSchema, Text,
-    Timestamp, TypeDefinition, TypeLayout, TypeRegistry, TypeSerializer, TypeShape, Value,
-    ValueFault, VariableKind,
+    FieldHandle, FieldMask, FieldType, FieldValue, Id, Migration, MigrationStep, Name, OnDelete,
+    OptionalValue, Place, PlainRecord, Record, RecordBuf, RecordId, RecordLayout, RecordRef,
+    RecordSizeFault, Relation, RelationDefinition, SchemaError, TableDefinition, TableHistory,
+    TableId, TableRelations, TableSchema, Text, Timestamp, TypeDefinition, TypeLayout,
+    TypeRegistry, TypeSerializer, TypeShape, Value, ValueFault, ValueRecord, VariableKind,
 };
 #[cfg(feature = "server")]
 pub use server::{Server, ServerError, ServerLimits};
 pub use storage::{
-    Change, Filtered, GetMany, PageView, RecordCodec, RecordPtr, Snapshot, StorageError, TableView,
-    TypedView,
+    Change, Filtered, GetMany, PageView, Readable, RecordCodec, RecordPtr, RecordView, Ref,
+    Snapshot, StorageError, TableView, TypedView, ValueView,
 };
 pub use tick::{
     Answer, Phase, PhaseUse, QueueError, RecordInput, Reply, Request, Runtime, RuntimeHandle,
@@ -167,15 +167,15 @@ pub use tick::{
 };
 pub use tickbase_macros::{FieldType, procedure, table};
 pub use transaction::{
-    Isolation, RecordMut, StagingBuffer, TableMut, TableRef, Transaction, TransactionError,
-    TransactionHandle,
+    Isolation, RecordMut, StagingBuffer, TableMut, TableRef, TableWrite, Transaction,
+    TransactionError, TransactionHandle, ValueTableMut, Writable,
 };
 pub use uuid::Uuid;
 
 /// What most programs use.
 pub mod prelude {
     pub use crate::{
-        Database, FieldType, Id, RecordCodec, Result, Runtime, Text, Timestamp, TransactionHandle,
-        procedure, table,
+        Database, FieldType, Id, RecordCodec, Ref, Result, Runtime, Text, Timestamp,
+        TransactionHandle, procedure, table,
     };
 }

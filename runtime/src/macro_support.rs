@@ -13,10 +13,16 @@ pub use crate::{
         ProcedureError, ProcedureReturn,
     },
     schema::{
-        FieldDefinition, FieldHandle, FieldType, Id, Place, Record, RecordLayout,
-        RelationDefinition, SchemaError, TableDefinition, TypeLayout, TypeRegistry,
+        FieldDefinition, FieldFault, FieldHandle, FieldType, FieldValue, Id, OptionalValue, Place,
+        PlainRecord, Record, RecordBuf, RecordLayout, RecordRef, RelationDefinition, SchemaError,
+        TableDefinition, TypeLayout, TypeRegistry, ValueEdit, ValueField, ValueRecord, ValueRef,
+        ValueWriter,
     },
-    transaction::{Isolation, TransactionHandle},
+    storage::{
+        Found, Readable, TypedView, ValueView, plain_from_record, plain_to_record,
+        value_from_record,
+    },
+    transaction::{Isolation, Opened, TableMut, TransactionHandle, ValueTableMut, Writable},
 };
 use crate::{
     schema::{EnumVariant, Name, OnDelete, TableHistory, TypeDefinition},
@@ -33,12 +39,67 @@ pub fn field<F: FieldType>(
     unique: bool,
     documentation: &str,
 ) -> Result<FieldDefinition, SchemaError> {
-    let layout = F::register(types)?;
+    let layout = <F as FieldType>::register(types)?;
+    definition(&layout, name, unique, documentation)
+}
+
+/// A field of a value table.
+pub fn value_field<T: ValueField<INDEX>, const INDEX: usize>(
+    types: &mut TypeRegistry,
+    name: &str,
+    unique: bool,
+    documentation: &str,
+) -> Result<FieldDefinition, SchemaError> {
+    let layout = <T::Type as FieldValue>::register(types)?;
+    definition(&layout, name, unique, documentation)
+}
+
+fn definition(
+    layout: &TypeLayout,
+    name: &str,
+    unique: bool,
+    documentation: &str,
+) -> Result<FieldDefinition, SchemaError> {
     Ok(FieldDefinition {
         unique,
         documentation: documentation.to_owned(),
         ..FieldDefinition::new(Name::new(name)?, layout.type_id.clone())
     })
+}
+
+/// Size and alignment of a field of a value table.
+pub const fn place<T: ValueField<INDEX>, const INDEX: usize>() -> (usize, usize) {
+    (
+        <T::Type as FieldValue>::SIZE,
+        <T::Type as FieldValue>::ALIGN,
+    )
+}
+
+/// Where fields of these sizes and alignments stand, one behind the other as in `repr(C)`.
+pub const fn offsets<const N: usize>(places: [(usize, usize); N]) -> [usize; N] {
+    let mut offsets = [0; N];
+    let (mut index, mut end) = (0, 0_usize);
+    while index < N {
+        let (size, align) = places[index];
+        offsets[index] = end.next_multiple_of(align);
+        end = offsets[index] + size;
+        index += 1;
+    }
+    offsets
+}
+
+/// Size and alignment of a record of fields of these sizes and alignments.
+pub const fn extent<const N: usize>(places: [(usize, usize); N]) -> (usize, usize) {
+    let (mut index, mut end, mut align_max) = (0, 0_usize, 1);
+    while index < N {
+        let (size, align) = places[index];
+        end = end.next_multiple_of(align) + size;
+        if align > align_max {
+            align_max = align;
+        }
+        index += 1;
+    }
+    (end.next_multiple_of(align_max), align_max)
 }
 
 /// The relation of a field to the table `Target`.

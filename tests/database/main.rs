@@ -9,3 +9,4 @@ mod schema_changes;
 mod snapshots;
 mod texts;
 mod transactions;
+mod values;

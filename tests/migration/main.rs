@@ -7,10 +7,10 @@ mod unclaimed;
 
 use std::{collections::BTreeMap, fs, path::Path};
 
-use tickbase::{Database, DatabaseBuilder, Record, RecordCodec, Snapshot};
+use tickbase::{Database, DatabaseBuilder, Record, Snapshot, Writable};
 
 /// Writes records of one table into a new folder, as a program with this struct does.
-fn written<T: Record>(records: &[T]) -> tempfile::TempDir {
+fn written<T: Writable + Copy>(records: &[T]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let db = open::<T>(folder.path()).unwrap();
     insert(&db, records);
@@ -22,7 +22,7 @@ fn open<T: Record>(folder: &Path) -> tickbase::Result<Database> {
     Database::builder().table::<T>().open(folder)
 }
 
-fn insert<T: Record>(db: &Database, records: &[T]) {
+fn insert<T: Writable + Copy>(db: &Database, records: &[T]) {
     db.transact(|tx| {
         for record in records {
             tx.insert(*record)?;
@@ -35,9 +35,12 @@ fn insert<T: Record>(db: &Database, records: &[T]) {
 
 /// Each record of a table as JSON, its id before it.
 fn json<T: Record>(snapshot: &Snapshot) -> Vec<String> {
-    let table = snapshot.table::<T>();
-    let text = |(id, record): (tickbase::Id<T>, &T)| format!("{} {}", id.get(), record.to_json());
-    table.iter().map(text).collect()
+    let table = snapshot.table_by_name(T::NAME).unwrap();
+    let text = |record| serde_json::to_string(&T::layout().read(record)).unwrap();
+    let records = table.records();
+    records
+        .map(|(id, record)| format!("{id} {}", text(record)))
+        .collect()
 }
 
 /// What `db.migrations()` tells, a line for each table.

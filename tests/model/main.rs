@@ -5,3 +5,4 @@ mod dynamic;
 mod histories;
 mod stress;
 mod texts;
+mod values;

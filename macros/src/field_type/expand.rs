@@ -61,6 +61,8 @@ pub(super) fn expand(field_type: &FieldType) -> TokenStream {
                     #register
                 }
             }
+
+            impl #support::OptionalValue for #ident {}
         };
     }
 }

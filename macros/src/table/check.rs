@@ -4,7 +4,7 @@ use syn::{GenericArgument, PathArguments, Type};
 
 use super::{
     history,
-    model::{Field, Table},
+    model::{Field, Shape, Table},
 };
 use crate::errors::Errors;
 
@@ -37,6 +37,9 @@ pub(super) fn check(table: &Table, errors: &mut Errors) -> bool {
         }
         fit &= check_type(&field.ty, errors);
     }
+    if table.is_of_values() {
+        fit &= check_accessors(table, errors);
+    }
     fit && !table.fields.is_empty()
 }
 
@@ -50,32 +53,66 @@ fn check_name(field: &Field, errors: &mut Errors) {
     }
 }
 
-/// Types that reach outside the record, which are better refused here than one trait at a time.
+/// Names that the functions of a record have, beside those for its fields.
+const FUNCTIONS: [&str; 2] = ["to_value", "to_json"];
+
+/// In a value table each field has a function of its name, and one that sets it.
+fn check_accessors(table: &Table, errors: &mut Errors) -> bool {
+    let mut fit = true;
+    for field in &table.fields {
+        let name = &field.name.text;
+        let sets = |other: &Field| name.strip_prefix("set_") == Some(other.name.text.as_str());
+        if FUNCTIONS.contains(&name.as_str()) {
+            let message = format!("`{name}` is a function of every record: rename this field");
+            errors.at(&field.ident, message);
+            fit = false;
+        } else if let Some(other) = table.fields.iter().find(|other| sets(other)) {
+            let message = format!(
+                "`{name}` is the function that sets `{}`: rename this field",
+                other.name.text
+            );
+            errors.at(&field.ident, message);
+            fit = false;
+        }
+    }
+    fit
+}
+
+/// Types that no field can have, which are better refused here than one trait at a time.
 fn check_type(ty: &Type, errors: &mut Errors) -> bool {
+    match Shape::of(ty) {
+        Shape::Text | Shape::Bytes => true,
+        Shape::Optional(inner) => check_type(inner, errors),
+        Shape::Plain => check_plain_type(ty, errors),
+    }
+}
+
+/// Types that reach outside the record.
+fn check_plain_type(ty: &Type, errors: &mut Errors) -> bool {
     match ty {
         Type::Reference(_) => {
             let message = "a field cannot borrow, its value stands in the record itself; for a \
-                           text write `Text<N>`, for another record `Id<T>`";
+                           text write `String` or `Text<N>`, for another record `Id<T>`";
             errors.at(ty, message);
             false
         }
-        Type::Array(array) => check_type(&array.elem, errors),
-        Type::Group(group) => check_type(&group.elem, errors),
-        Type::Paren(paren) => check_type(&paren.elem, errors),
+        Type::Array(array) => check_plain_type(&array.elem, errors),
+        Type::Group(group) => check_plain_type(&group.elem, errors),
+        Type::Paren(paren) => check_plain_type(&paren.elem, errors),
         Type::Path(path) => path.path.segments.last().is_none_or(|last| {
             let arguments = match &last.arguments {
                 PathArguments::AngleBracketed(arguments) => Some(&arguments.args),
                 _ => None,
             };
             if let Some(remedy) = growing(&last.ident.to_string(), arguments.is_some()) {
-                errors.at(ty, format!("a field has a fixed size: {remedy}"));
+                errors.at(ty, format!("no field can hold this: {remedy}"));
                 return false;
             }
             arguments
                 .into_iter()
                 .flatten()
                 .all(|argument| match argument {
-                    GenericArgument::Type(inner) => check_type(inner, errors),
+                    GenericArgument::Type(inner) => check_plain_type(inner, errors),
                     _ => true,
                 })
         }),
@@ -86,10 +123,10 @@ fn check_type(ty: &Type, errors: &mut Errors) -> bool {
 /// What to write instead of a type of the standard library that grows.
 fn growing(name: &str, has_arguments: bool) -> Option<&'static str> {
     match (name, has_arguments) {
-        ("String", false) => Some("write `Text<N>`, which holds up to N bytes of text"),
-        ("Vec" | "VecDeque", true) => {
-            Some("write `[T; N]`, or make the elements records of their own table")
-        }
+        ("String", false) => Some("here write `Text<N>`, which holds up to N bytes of text"),
+        ("Vec" | "VecDeque", true) => Some(
+            "write `[T; N]`, `Vec<u8>` for bytes, or make the elements records of their own table",
+        ),
         ("Box" | "Rc" | "Arc" | "Cow", true) => Some("write the type that is inside"),
         ("HashMap" | "BTreeMap" | "HashSet" | "BTreeSet", true) => {
             Some("make the elements records of their own table")

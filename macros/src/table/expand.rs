@@ -15,7 +15,10 @@ const ALIGN_MAX: usize = 64;
 
 pub(super) fn expand(table: &Table) -> TokenStream {
     let carried = &table.carried;
-    let handles = handles(table);
+    let handles = handles(table, |_, ident| {
+        let record = generated_ident(&table.ident);
+        quote!(::core::mem::offset_of!(#record, #ident))
+    });
     let assertions = assertions(table);
     let record = record(table);
     quote! {
@@ -29,7 +32,9 @@ pub(super) fn expand(table: &Table) -> TokenStream {
 }
 
 /// The struct with a handle for each field, and the function that gives it.
-fn handles(table: &Table) -> TokenStream {
+///
+/// `offset` writes the place of the field of this index and identifier.
+pub(super) fn handles(table: &Table, offset: impl Fn(usize, &Ident) -> TokenStream) -> TokenStream {
     let Table {
         carried, fields, ..
     } = table;
@@ -52,11 +57,12 @@ fn handles(table: &Table) -> TokenStream {
     let made = fields.iter().enumerate().map(|(index, field)| {
         let name = &field.name.text;
         let ident = generated_ident(&field.ident);
+        let offset = offset(index, &ident);
         quote! {
             #ident: #support::FieldHandle {
                 name: #name,
                 index: #index,
-                offset: ::core::mem::offset_of!(#record, #ident),
+                offset: #offset,
                 get: |record| &record.#ident,
                 get_mut: |record| &mut record.#ident,
             }
@@ -84,30 +90,89 @@ fn handles(table: &Table) -> TokenStream {
 
 fn handle_documentation(field: &Field) -> String {
     let ty = type_text(&field.ty);
-    let text = if field.documentation.is_empty() {
+    format!("{}\n\nIts type is `{ty}`.", field_documentation(field))
+}
+
+/// What the field means, or its name.
+pub(super) fn field_documentation(field: &Field) -> String {
+    if field.documentation.is_empty() {
         format!("The field `{}`.", field.name.text)
     } else {
         field.documentation.clone()
-    };
-    format!("{text}\n\nIts type is `{ty}`.")
+    }
 }
 
 /// What must hold on the machine that the program is built for.
-fn assertions(table: &Table) -> TokenStream {
+pub(super) fn assertions(table: &Table) -> TokenStream {
     let name = &table.name.text;
     let record = generated_ident(&table.ident);
     let size = format!("a record of table `{name}` is larger than {RECORD_SIZE_MAX} bytes");
     let align = format!("the alignment of table `{name}` is larger than {ALIGN_MAX}");
+    let support = support();
     quote_spanned! {generated_at(table.ident.span())=>
         #[cfg(not(target_endian = "little"))]
         ::core::compile_error!("records are little-endian, as the machine must be");
-        ::core::assert!(::core::mem::size_of::<#record>() <= #RECORD_SIZE_MAX, #size);
-        ::core::assert!(::core::mem::align_of::<#record>() <= #ALIGN_MAX, #align);
+        ::core::assert!(<#record as #support::Record>::SIZE <= #RECORD_SIZE_MAX, #size);
+        ::core::assert!(<#record as #support::Record>::ALIGN <= #ALIGN_MAX, #align);
     }
 }
 
 /// The implementation of the contract.
 fn record(table: &Table) -> TokenStream {
+    let fields = &table.fields;
+    let support = support();
+    let record = generated_ident(&table.ident);
+    let idents = fields.iter().map(|field| generated_ident(&field.ident));
+    let indices = 0..fields.len();
+    let field_table = field_table(fields);
+    let references = references(fields);
+    let (definition, linked) = (definition(table), linked("LinkedTable", &record));
+    quote! {
+        #references
+
+        #field_table
+
+        #linked
+
+        unsafe impl #support::Record for #record {
+            const SIZE: ::core::primitive::usize = ::core::mem::size_of::<Self>();
+            const ALIGN: ::core::primitive::usize = ::core::mem::align_of::<Self>();
+            const OFFSETS: &'static [::core::primitive::usize] =
+                &[#(::core::mem::offset_of!(#record, #idents)),*];
+
+            #definition
+        }
+
+        unsafe impl #support::PlainRecord for #record {
+            const HAS_PADDING: ::core::primitive::bool =
+                0 #(+ __TICKBASE_FIELDS[#indices].0)* != ::core::mem::size_of::<Self>();
+        }
+
+        impl #support::Readable for #record {
+            type Read<'s> = &'s Self;
+            type View<'s> = #support::TypedView<'s, Self>;
+
+            fn to_record(
+                &self,
+            ) -> ::core::result::Result<#support::RecordBuf, #support::FieldFault> {
+                ::core::result::Result::Ok(#support::plain_to_record(self))
+            }
+
+            fn from_record(
+                record: #support::RecordRef<'_>,
+            ) -> ::core::result::Result<Self, ::std::vec::Vec<#support::FieldFault>> {
+                #support::plain_from_record(record)
+            }
+        }
+
+        impl #support::Writable for #record {
+            type TableMut<'t> = #support::TableMut<'t, Self>;
+        }
+    }
+}
+
+/// What the contract says of name and fields, which are in `__TICKBASE_FIELDS`.
+pub(super) fn definition(table: &Table) -> TokenStream {
     let Table {
         name,
         documentation,
@@ -116,12 +181,6 @@ fn record(table: &Table) -> TokenStream {
     } = table;
     let name = &name.text;
     let support = support();
-    let record = generated_ident(&table.ident);
-    let idents: Vec<Ident> = fields
-        .iter()
-        .map(|field| generated_ident(&field.ident))
-        .collect();
-    let indices = 0..fields.len();
     let defined = fields.iter().enumerate().map(|(index, field)| {
         let (name, unique) = (&field.name.text, field.is_unique());
         let documentation = &field.documentation;
@@ -135,41 +194,27 @@ fn record(table: &Table) -> TokenStream {
         Some(quote!(#support::relation::<#target>(#name, #field_name)))
     });
     let told = history::told(&table.history, fields);
-    let field_table = field_table(fields);
-    let references = references(fields);
-    let (place, linked) = (place(), linked("LinkedTable", &record));
+    let place = place();
     quote! {
-        #references
+        const NAME: &'static ::core::primitive::str = #name;
+        const PLACE: #support::Place = #place;
 
-        #field_table
+        fn define(
+            types: &mut #support::TypeRegistry,
+        ) -> ::core::result::Result<#support::TableDefinition, #support::SchemaError> {
+            #support::table(
+                #name,
+                ::std::vec![#(#defined),*],
+                ::std::vec![#(#relations),*],
+                #documentation,
+            )
+            #told
+        }
 
-        #linked
-
-        unsafe impl #support::Record for #record {
-            const NAME: &'static ::core::primitive::str = #name;
-            const OFFSETS: &'static [::core::primitive::usize] =
-                &[#(::core::mem::offset_of!(#record, #idents)),*];
-            const HAS_PADDING: ::core::primitive::bool =
-                0 #(+ __TICKBASE_FIELDS[#indices].0)* != ::core::mem::size_of::<Self>();
-            const PLACE: #support::Place = #place;
-
-            fn define(
-                types: &mut #support::TypeRegistry,
-            ) -> ::core::result::Result<#support::TableDefinition, #support::SchemaError> {
-                #support::table(
-                    #name,
-                    ::std::vec![#(#defined),*],
-                    ::std::vec![#(#relations),*],
-                    #documentation,
-                )
-                #told
-            }
-
-            fn layout() -> &'static #support::RecordLayout {
-                static LAYOUT: ::std::sync::OnceLock<#support::RecordLayout> =
-                    ::std::sync::OnceLock::new();
-                LAYOUT.get_or_init(<Self as #support::Record>::compute_layout)
-            }
+        fn layout() -> &'static #support::RecordLayout {
+            static LAYOUT: ::std::sync::OnceLock<#support::RecordLayout> =
+                ::std::sync::OnceLock::new();
+            LAYOUT.get_or_init(<Self as #support::Record>::compute_layout)
         }
     }
 }
@@ -181,15 +226,8 @@ fn field_table(fields: &[Field]) -> TokenStream {
     let support = support();
     let types = fields.iter().map(|field| &field.ty);
     let count = fields.len();
-    let entry = quote! {(
-        ::core::primitive::usize,
-        fn(
-            &mut #support::TypeRegistry,
-            &::core::primitive::str,
-            ::core::primitive::bool,
-            &::core::primitive::str,
-        ) -> ::core::result::Result<#support::FieldDefinition, #support::SchemaError>,
-    )};
+    let define = define_type();
+    let entry = quote!((::core::primitive::usize, #define));
     quote! {
         const fn table_field<F: #support::FieldType>() -> #entry {
             (<F as #support::FieldType>::VALUE_BYTES, #support::field::<F>)
@@ -199,8 +237,21 @@ fn field_table(fields: &[Field]) -> TokenStream {
     }
 }
 
+/// The type of the function that defines a field.
+pub(super) fn define_type() -> TokenStream {
+    let support = support();
+    quote! {
+        fn(
+            &mut #support::TypeRegistry,
+            &::core::primitive::str,
+            ::core::primitive::bool,
+            &::core::primitive::str,
+        ) -> ::core::result::Result<#support::FieldDefinition, #support::SchemaError>
+    }
+}
+
 /// Checks that a field which refers to a table holds ids of its records.
-fn references(fields: &[Field]) -> TokenStream {
+pub(super) fn references(fields: &[Field]) -> TokenStream {
     let support = support();
     let checks: Vec<TokenStream> = fields
         .iter()

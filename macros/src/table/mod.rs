@@ -8,6 +8,7 @@ mod expand;
 mod history;
 mod model;
 mod read;
+mod values;
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -31,8 +32,13 @@ fn translate(arguments: TokenStream, item: TokenStream, errors: &mut Errors) -> 
     let table = read::read(arguments, &mut parsed, errors);
     match table.filter(|table| check::check(table, errors)) {
         Some(table) => {
-            read::complete(&mut parsed);
-            let code = expand::expand(&table);
+            let code = match table.is_of_values() {
+                true => values::expand(&table),
+                false => {
+                    read::complete(&mut parsed);
+                    expand::expand(&table)
+                }
+            };
             quote!(#parsed #code)
         }
         None => quote!(#parsed),
@@ -134,8 +140,9 @@ mod tests {
     fn a_type_that_reaches_outside_the_record_is_refused_with_what_to_write() {
         for (ty, at, message) in [
             ("&'static str", "&'static str", "Text<N>"),
-            ("String", "String", "Text<N>"),
-            ("Option<std::vec::Vec<u8>>", "std::vec::Vec<u8>", "[T; N]"),
+            ("[String; 2]", "String", "Text<N>"),
+            ("Option<std::vec::Vec<u32>>", "std::vec::Vec<u32>", "[T; N]"),
+            ("Option<&str>", "&str", "write `String`"),
             ("[Box<u8>; 2]", "Box<u8>", "the type that is inside"),
             ("HashMap<u8, u8>", "HashMap<u8, u8>", "their own table"),
         ] {
@@ -195,6 +202,43 @@ mod tests {
             ("\"c\"", "stands twice"),
         ];
         assert_refused(arguments, item, &faults);
+    }
+
+    #[test]
+    fn a_struct_with_a_text_bytes_or_an_option_becomes_a_value_table() {
+        for (ty, read) in [
+            ("String", "& 's :: core :: primitive :: str"),
+            ("std::vec::Vec<u8>", "& 's [:: core :: primitive :: u8]"),
+            (
+                "Option<String>",
+                ":: core :: option :: Option < & 's :: core :: primitive :: str >",
+            ),
+            ("Option<u32>", ":: core :: option :: Option < u32 >"),
+        ] {
+            let item = format!("#[derive(Clone)] struct A {{ b: Id<A>, x: {ty} }}");
+            let (text, code, errors) = translated("", &item);
+            assert_faults(&errors, &[]);
+            assert_is_self_contained(&code);
+            assert!(text.starts_with("# [derive (Clone)] struct A {"), "{text}");
+            let reads = format!("fn x (self) -> {read} {{ self . record . get :: < 1usize > () }}");
+            assert!(text.contains(&reads), "{reads} is not in {text}");
+        }
+        for ty in ["Option<Id<A>>", "[u8; 4]", "Option", "Vec"] {
+            let (text, ..) = translated("", &format!("struct A {{ x: {ty} }}"));
+            assert!(text.contains("PlainRecord for A"), "{ty}: {text}");
+        }
+    }
+
+    #[test]
+    fn fields_of_a_value_table_leave_the_names_of_its_functions_alone() {
+        let item = "struct A { x: String, set_x: u8, to_json: u8, to_value: u8, set_y: u8 }";
+        let faults = [
+            ("set_x", "sets `x`"),
+            ("to_json", "function of every record"),
+            ("to_value", "function of every record"),
+        ];
+        assert_refused("", item, &faults);
+        assert_refused("", "struct A { x: u8, set_x: u8, to_json: u8 }", &[]);
     }
 
     #[test]

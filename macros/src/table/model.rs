@@ -1,7 +1,7 @@
 //! What a struct says about its table.
 
 use proc_macro2::{Ident, Span};
-use syn::{Attribute, Type, Visibility};
+use syn::{Attribute, GenericArgument, PathArguments, Type, Visibility};
 
 use super::history::{FieldHistory, TableHistory};
 use crate::names::Name;
@@ -44,6 +44,64 @@ pub(super) struct Field {
     pub(super) references: Option<Type>,
     /// What `#[field(…)]` says of older records.
     pub(super) history: FieldHistory,
+}
+
+/// What a field's type is, as far as its tokens tell.
+pub(super) enum Shape<'t> {
+    /// It stands in the record as it is.
+    Plain,
+    /// `String`.
+    Text,
+    /// `Vec<u8>`.
+    Bytes,
+    /// An `Option` of this type, which is none that has a form of none itself, as ids do.
+    Optional(&'t Type),
+}
+
+impl Shape<'_> {
+    /// The shape of a type.
+    pub(super) fn of(ty: &Type) -> Shape<'_> {
+        match last_segment(ty) {
+            Some((name, None)) if name == "String" => Shape::Text,
+            Some((name, Some(inner))) if name == "Vec" => match last_segment(inner) {
+                Some((element, None)) if element == "u8" => Shape::Bytes,
+                _ => Shape::Plain,
+            },
+            Some((name, Some(inner))) if name == "Option" => match last_segment(inner) {
+                Some((table, Some(_))) if table == "Id" => Shape::Plain,
+                _ => Shape::Optional(inner),
+            },
+            _ => Shape::Plain,
+        }
+    }
+}
+
+/// The last word of a path, and its one argument where it has one.
+fn last_segment(ty: &Type) -> Option<(&Ident, Option<&Type>)> {
+    match ty {
+        Type::Group(group) => last_segment(&group.elem),
+        Type::Paren(paren) => last_segment(&paren.elem),
+        Type::Path(path) => {
+            let last = path.path.segments.last()?;
+            let argument = match &last.arguments {
+                PathArguments::AngleBracketed(arguments) => match arguments.args.first() {
+                    Some(GenericArgument::Type(ty)) => Some(ty),
+                    _ => None,
+                },
+                _ => None,
+            };
+            Some((&last.ident, argument))
+        }
+        _ => None,
+    }
+}
+
+impl Table {
+    /// Whether the struct is a value, and what is stored has a layout of its own.
+    pub(super) fn is_of_values(&self) -> bool {
+        let mut fields = self.fields.iter();
+        fields.any(|field| !matches!(Shape::of(&field.ty), Shape::Plain))
+    }
 }
 
 impl Field {

@@ -214,13 +214,13 @@ impl Catalog {
             .map(|field| field.offset)
             .collect();
         let (size, align) = (schema.layout.record_size(), schema.layout.align());
-        if size != size_of::<T>() || align != align_of::<T>() || offsets != T::OFFSETS {
+        if size != T::SIZE || align != T::ALIGN || offsets != T::OFFSETS {
             return Err(SchemaError::InvalidTable {
                 table: schema.name,
                 reason: format!(
                     "its struct has {} bytes with fields at {:?}, the table {size} with fields at \
                      {offsets:?}",
-                    size_of::<T>(),
+                    T::SIZE,
                     T::OFFSETS
                 ),
             });

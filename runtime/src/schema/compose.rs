@@ -6,6 +6,9 @@ use super::{
     fault::did_you_mean,
 };
 
+/// Writes one field into a record in which its place is zeroed.
+type Write<'s> = dyn Fn(&Field, &mut RecordBuf) -> Result<(), ValueFault> + 's;
+
 /// Where the value of one field comes from.
 #[derive(Clone, Copy)]
 enum Source<'s> {
@@ -15,6 +18,8 @@ enum Source<'s> {
     Value(&'s Value),
     /// Another record of the same layout.
     Record(RecordRef<'s>),
+    /// Code that knows its type.
+    Written(&'s Write<'s>),
 }
 
 impl RecordLayout {
@@ -83,6 +88,21 @@ impl RecordLayout {
         faults.into_iter().next().map_or(Ok(merged), Err)
     }
 
+    /// The record with the field of this place written anew.
+    pub(crate) fn with_field(
+        &self,
+        record: RecordRef<'_>,
+        index: usize,
+        write: &Write<'_>,
+    ) -> Result<RecordBuf, FieldFault> {
+        let source = |at, _: &Field| match at == index {
+            true => Source::Written(write),
+            false => Source::Kept,
+        };
+        let (changed, faults) = self.compose(record, source);
+        faults.into_iter().next().map_or(Ok(changed), Err)
+    }
+
     /// Puts a record together; where there are faults, what comes of it is none.
     fn compose<'s>(
         &self,
@@ -111,6 +131,7 @@ impl RecordLayout {
                 Source::Kept => field.copy(field, base, &mut record),
                 Source::Value(value) => field.write(value, &mut record),
                 Source::Record(other) => field.copy(field, other, &mut record),
+                Source::Written(write) => write(field, &mut record),
             };
             if is_variable(field) && !matches!(source, Source::Kept) {
                 changed = Some(field);

@@ -67,7 +67,7 @@ impl RecordBuf {
     }
 
     /// A copy of a fixed part, and no tail yet.
-    pub(super) fn with_fixed(fixed: &[u8]) -> Self {
+    pub(crate) fn with_fixed(fixed: &[u8]) -> Self {
         Self {
             bytes: fixed.to_vec(),
             fixed_bytes: fixed.len(),

@@ -169,6 +169,17 @@ impl Variable {
         self.kind.check(content).map_err(invalid)
     }
 
+    /// Checks the value in a field's place that was written by code that knows its form.
+    pub(super) fn check_content(self, place: &[u8], tail: &[u8]) -> Result<(), ValueFault> {
+        let content = self.content(place, tail).unwrap_or_default();
+        self.kind
+            .check(content)
+            .map_err(|reason| ValueFault::InvalidBytes {
+                type_id: self.kind.type_id().to_owned(),
+                reason,
+            })
+    }
+
     /// The bytes that a field's place takes of the tail, by what it says itself.
     pub(super) fn tail_bytes(self, place: &[u8]) -> usize {
         slot::tail_bytes(slot::length(place))

@@ -8,7 +8,7 @@
 #![expect(unsafe_code, reason = "a record is read by a cast")]
 
 use crate::schema::{
-    FieldFault, FieldType, Record, RecordLayout, RecordRef, TypeLayout, Value, ValueFault,
+    FieldFault, FieldType, PlainRecord, RecordBuf, RecordLayout, RecordRef, TypeLayout, ValueFault,
 };
 
 /// The record as its struct.
@@ -16,7 +16,7 @@ use crate::schema::{
 /// # Safety
 /// `address` is aligned for `T` and points at a slot of the table of `T` that is readable, and not
 /// written, for `'a`; the slot was written as a `T` or its bytes passed the check of its layout.
-pub(super) unsafe fn record_at<'a, T: Record>(address: *const u8) -> &'a T {
+pub(super) unsafe fn record_at<'a, T: PlainRecord>(address: *const u8) -> &'a T {
     debug_assert!(
         address.cast::<T>().is_aligned(),
         "a slot lies at its record's alignment"
@@ -29,7 +29,10 @@ pub(super) unsafe fn record_at<'a, T: Record>(address: *const u8) -> &'a T {
 ///
 /// # Safety
 /// `address` is aligned for `T` and points at `count` slots as [`record_at`] asks for them.
-pub(super) unsafe fn record_slice_at<'a, T: Record>(address: *const u8, count: usize) -> &'a [T] {
+pub(super) unsafe fn record_slice_at<'a, T: PlainRecord>(
+    address: *const u8,
+    count: usize,
+) -> &'a [T] {
     debug_assert!(
         address.cast::<T>().is_aligned(),
         "a page lies at its records' alignment"
@@ -42,7 +45,7 @@ pub(super) unsafe fn record_slice_at<'a, T: Record>(address: *const u8, count: u
 ///
 /// # Panics
 /// Where the bytes are not as many as `T` has, or not aligned for it.
-pub(crate) fn with_record_mut<T: Record, R>(
+pub(crate) fn with_record_mut<T: PlainRecord, R>(
     layout: &RecordLayout,
     bytes: &mut SlotBytes<'_>,
     change: impl FnOnce(&mut T) -> R,
@@ -79,7 +82,7 @@ impl<'a> SlotRef<'a> {
     ///
     /// # Panics
     /// Where the bytes are not as many as `T` has, or not aligned for it.
-    pub(crate) fn record<T: Record>(self) -> &'a T {
+    pub(crate) fn record<T: PlainRecord>(self) -> &'a T {
         assert_eq!(
             self.0.len(),
             size_of::<T>(),
@@ -115,7 +118,7 @@ impl SlotBytes<'_> {
 ///
 /// # Panics
 /// Where the bytes are not as many as `T` has.
-pub(crate) fn write_record<T: Record>(layout: &RecordLayout, value: &T, bytes: &mut [u8]) {
+pub(crate) fn write_record<T: PlainRecord>(layout: &RecordLayout, value: &T, bytes: &mut [u8]) {
     assert_eq!(
         bytes.len(),
         size_of::<T>(),
@@ -165,53 +168,22 @@ pub(crate) fn field_from_bytes<F: FieldType>(
     Ok(unsafe { bytes.as_ptr().cast::<F>().read_unaligned() })
 }
 
-/// Records as bytes and as JSON: what every struct with `#[table]` can do.
-pub trait RecordCodec: Record {
-    /// The record's bytes, as a table holds them: `record_size` of them, padding 0.
-    fn to_bytes(&self) -> Vec<u8> {
-        let mut bytes = vec![0; size_of::<Self>()];
-        write_record(Self::layout(), self, &mut bytes);
-        bytes
-    }
-
-    /// The record from bytes that come from outside. Every field is checked.
-    fn from_bytes(bytes: &[u8]) -> Result<Self, Vec<FieldFault>> {
-        let record = Self::layout().split(bytes).map_err(|fault| {
-            let (type_id, reason) = (Self::NAME.to_owned(), fault.to_string());
-            let fault = ValueFault::InvalidBytes { type_id, reason };
-            let field = String::new();
-            vec![FieldFault { field, fault }]
-        })?;
-        assert_eq!(bytes.len(), size_of::<Self>(), "a struct has no tail");
-        Self::layout().check(record)?;
-        // SAFETY: there are as many bytes as `Self` has, and each field passed its check, which
-        // `Record` promises to make them a valid `Self`.
-        Ok(unsafe { bytes.as_ptr().cast::<Self>().read_unaligned() })
-    }
-
-    /// The record as an object of its fields.
-    fn to_value(&self) -> Value {
-        Self::layout().read(RecordRef::without_tail(&self.to_bytes()))
-    }
-
-    /// The record from an object of its fields. Gives every fault at once.
-    fn from_value(value: &Value) -> Result<Self, Vec<FieldFault>> {
-        Self::from_bytes(&Self::layout().write(value)?.into_bytes())
-    }
-
-    /// The record as JSON, fields by name.
-    fn to_json(&self) -> String {
-        serde_json::to_string(&self.to_value()).unwrap_or_default()
-    }
-
-    /// The record from JSON, fields by name.
-    fn from_json(json: &str) -> Result<Self, crate::Error> {
-        let value: Value = serde_json::from_str(json).map_err(crate::Error::Json)?;
-        Self::from_value(&value).map_err(|faults| crate::Error::Record {
-            table: Self::NAME.to_owned(),
-            faults,
-        })
-    }
+/// A plain record as it stands in a table.
+pub fn plain_to_record<T: PlainRecord>(record: &T) -> RecordBuf {
+    let mut bytes = vec![0; size_of::<T>()];
+    write_record(T::layout(), record, &mut bytes);
+    RecordBuf::with_fixed(&bytes)
 }
 
-impl<T: Record> RecordCodec for T {}
+/// A plain record from bytes that come from outside.
+pub fn plain_from_record<T: PlainRecord>(record: RecordRef<'_>) -> Result<T, Vec<FieldFault>> {
+    T::layout().check(record)?;
+    assert_eq!(
+        record.fixed.len(),
+        size_of::<T>(),
+        "the layout is that of the struct"
+    );
+    // SAFETY: there are as many bytes as `T` has, and each field passed its check, which
+    // `PlainRecord` promises to make them a valid `T`.
+    Ok(unsafe { record.fixed.as_ptr().cast::<T>().read_unaligned() })
+}

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::TypedView;
-use crate::schema::{Id, Record};
+use crate::schema::{Id, PlainRecord};
 
 /// The records of one table of a snapshot that satisfy a condition, as [`TypedView::filter`] gives
 /// them. Nothing is copied: every pass looks at the table.
@@ -13,7 +13,7 @@ pub struct Filtered<'s, T, M> {
     matches: M,
 }
 
-impl<'s, T: Record> TypedView<'s, T> {
+impl<'s, T: PlainRecord> TypedView<'s, T> {
     /// The records for which `matches` holds.
     ///
     /// ```
@@ -47,7 +47,7 @@ impl<'s, T: Record> TypedView<'s, T> {
     }
 }
 
-impl<'s, T: Record, M: Fn(&T) -> bool + Sync> Filtered<'s, T, M> {
+impl<'s, T: PlainRecord, M: Fn(&T) -> bool + Sync> Filtered<'s, T, M> {
     /// They in the order of their ids.
     pub fn iter(&self) -> impl Iterator<Item = (Id<T>, &'s T)> {
         self.table
@@ -102,7 +102,7 @@ impl<'s, T: Record, M: Fn(&T) -> bool + Sync> Filtered<'s, T, M> {
     }
 }
 
-fn reduce<'s, T: Record, A: Send>(
+fn reduce<'s, T: PlainRecord, A: Send>(
     table: &TypedView<'s, T>,
     matches: &(impl Fn(&T) -> bool + Sync),
     map: &(impl Fn(Id<T>, &'s T) -> A + Sync),
@@ -119,7 +119,7 @@ fn reduce<'s, T: Record, A: Send>(
     table.par_fold(|| None, fold, both)
 }
 
-impl<T: Record, M> fmt::Debug for Filtered<'_, T, M> {
+impl<T: PlainRecord, M> fmt::Debug for Filtered<'_, T, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Filtered")
             .field("table", &self.table)

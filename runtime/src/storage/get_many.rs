@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{TypedView, tree::prefetch_record};
-use crate::schema::{Id, Record};
+use crate::schema::{Id, PlainRecord};
 
 /// Reads that are begun together: enough that the processor waits for none of them alone.
 const BATCH: usize = 32;
@@ -17,7 +17,7 @@ pub struct GetMany<'s, T, I> {
     end: usize,
 }
 
-impl<'s, T: Record> TypedView<'s, T> {
+impl<'s, T: PlainRecord> TypedView<'s, T> {
     /// The records of these ids, in their order; none where there is no such record.
     ///
     /// Where ids follow no pattern this is up to twice as fast as one [`get`](Self::get) after
@@ -48,7 +48,7 @@ impl<'s, T: Record> TypedView<'s, T> {
     }
 }
 
-impl<'s, T: Record, I: Iterator<Item = Id<T>>> Iterator for GetMany<'s, T, I> {
+impl<'s, T: PlainRecord, I: Iterator<Item = Id<T>>> Iterator for GetMany<'s, T, I> {
     type Item = Option<&'s T>;
 
     #[inline]
@@ -81,7 +81,7 @@ impl<'s, T: Record, I: Iterator<Item = Id<T>>> Iterator for GetMany<'s, T, I> {
     }
 }
 
-impl<T: Record, I> fmt::Debug for GetMany<'_, T, I> {
+impl<T: PlainRecord, I> fmt::Debug for GetMany<'_, T, I> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("GetMany")
             .field("table", &self.table)

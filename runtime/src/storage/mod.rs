@@ -22,6 +22,7 @@
 mod account;
 mod cast;
 mod change;
+mod codec;
 #[cfg(loom)]
 #[cfg(test)]
 mod concurrency_model;
@@ -32,6 +33,7 @@ mod index;
 mod loader;
 mod memory;
 mod parallel;
+mod readable;
 mod reclaim;
 mod record_passes;
 mod snapshot;
@@ -42,22 +44,27 @@ mod table_memory;
 #[cfg(test)]
 mod testing;
 mod tree;
+mod value_view;
 
 pub(crate) use account::MemoryAccount;
-pub use cast::RecordCodec;
 pub(crate) use cast::{
     SlotBytes, SlotRef, field_bytes, field_from_bytes, with_record_mut, write_record,
 };
+pub use cast::{plain_from_record, plain_to_record};
 pub use change::Change;
 pub(crate) use change::ChangeList;
+pub use codec::RecordCodec;
 pub use error::StorageError;
 pub use filtered::Filtered;
 pub use get_many::GetMany;
 pub(crate) use index::{DuplicateKey, IndexUpdate, Indexes};
 pub(crate) use loader::{LoadedTable, TableLoader};
 pub(crate) use parallel::{replace_records, write_records};
+pub use readable::{Found, Readable, RecordView, Ref};
 pub(crate) use snapshot::Overlay;
 pub use snapshot::{PageView, RecordPtr, Snapshot, TableView, TypedView};
 pub(crate) use store::{Draft, Store};
 pub(crate) use table::{TableShared, TableVersion};
 pub(crate) use tree::StagedTree;
+pub(crate) use value_view::value_ref;
+pub use value_view::{ValueView, value_from_record};

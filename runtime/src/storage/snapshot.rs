@@ -8,13 +8,13 @@
 use std::{fmt, marker::PhantomData, ops::Deref, sync::Arc};
 
 use super::{
-    Change, StagedTree, parallel,
+    Change, Found, Readable, RecordView, StagedTree, parallel,
     sync::Counted,
     table::TableVersion,
     tree::{Leaf, Page, TreeView},
 };
 use crate::schema::{
-    Catalog, FieldHandle, FieldType, Id, Record, RecordId, RecordRef, TableSchema,
+    Catalog, FieldHandle, FieldType, Id, PlainRecord, Record, RecordId, RecordRef, TableSchema,
 };
 
 /// Tables in one part of the directory, so that a commit copies little of it.
@@ -136,8 +136,8 @@ impl Snapshot {
     /// # Panics
     /// Where `T` was not given to the builder of this database.
     #[inline]
-    pub fn table<T: Record>(&self) -> TypedView<'_, T> {
-        match self.try_table() {
+    pub fn table<T: Readable>(&self) -> T::View<'_> {
+        match self.try_table::<T>() {
             Some(table) => table,
             None => panic!(
                 "table `{}` is not part of this database: give it to the builder with \
@@ -150,12 +150,9 @@ impl Snapshot {
 
     /// The table that struct `T` declares, where it was given to the builder of this database.
     #[inline]
-    pub fn try_table<T: Record>(&self) -> Option<TypedView<'_, T>> {
+    pub fn try_table<T: Readable>(&self) -> Option<T::View<'_>> {
         let slot = self.0.catalog.compiled_table::<T>()?.slot;
-        Some(TypedView {
-            view: self.table_in(slot)?,
-            record: PhantomData,
-        })
+        Some(T::View::of(Found::of(self.table_in(slot)?)))
     }
 
     /// The table with this name.
@@ -385,7 +382,7 @@ impl<T> Clone for TypedView<'_, T> {
 
 impl<T> Copy for TypedView<'_, T> {}
 
-impl<'s, T: Record> TypedView<'s, T> {
+impl<'s, T: PlainRecord> TypedView<'s, T> {
     /// The view of a table that is known to be that of `T`.
     pub(crate) fn of(view: TableView<'s>) -> Self {
         debug_assert_eq!(view.schema().name, T::NAME);

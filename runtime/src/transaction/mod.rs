@@ -20,6 +20,9 @@ pub(crate) mod schema_change;
 mod scope;
 mod staging;
 mod typed;
+mod typed_tables;
+mod value_table;
+mod writable;
 
 pub(crate) use commit::{commit_into, commit_locked};
 pub use error::TransactionError;
@@ -30,3 +33,5 @@ pub use record_pass::RecordMut;
 pub(crate) use scope::{Scope, refuse_nested};
 pub use staging::StagingBuffer;
 pub use typed::{TableMut, TableRef};
+pub use value_table::ValueTableMut;
+pub use writable::{Opened, TableWrite, Writable};

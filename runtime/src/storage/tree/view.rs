@@ -13,7 +13,7 @@ use super::{
     tail,
 };
 use crate::{
-    schema::{Record, RecordId, RecordRef},
+    schema::{PlainRecord, RecordId, RecordRef},
     storage::{
         cast::{record_at, record_slice_at},
         memory::{Block, LINE_BYTES},
@@ -111,7 +111,7 @@ impl<'s> TreeView<'s> {
     /// # Safety
     /// The table is that of `T`.
     #[inline(always)]
-    pub(crate) unsafe fn get_typed<T: Record>(&self, id: RecordId) -> Option<&'s T> {
+    pub(crate) unsafe fn get_typed<T: PlainRecord>(&self, id: RecordId) -> Option<&'s T> {
         let address = self.address(const { Geometry::new(size_of::<T>()) }, id)?;
         // SAFETY: a live slot holds a valid record of the table, which is that of `T`, at its
         // alignment, and the view may read it.
@@ -456,7 +456,9 @@ impl<'s> Page<'s> {
     /// # Safety
     /// The table is that of `T`.
     #[inline]
-    pub(crate) unsafe fn records_typed<T: Record>(self) -> impl Iterator<Item = (RecordId, &'s T)> {
+    pub(crate) unsafe fn records_typed<T: PlainRecord>(
+        self,
+    ) -> impl Iterator<Item = (RecordId, &'s T)> {
         self.slots().map(move |(bit, address)| {
             // SAFETY: a live slot holds a valid record of the table, which is that of `T`.
             (self.id(bit), unsafe { record_at(address) })
@@ -469,7 +471,7 @@ impl<'s> Page<'s> {
     /// # Safety
     /// The table is that of `T`.
     #[inline]
-    pub(crate) unsafe fn full_typed<T: Record>(self) -> Option<&'s [T]> {
+    pub(crate) unsafe fn full_typed<T: PlainRecord>(self) -> Option<&'s [T]> {
         let geometry = const { Geometry::new(size_of::<T>()) };
         let full = u64::MAX >> (64 - geometry.slots());
         // SAFETY: each slot of a full page holds a valid record of the table, which is that of `T`;

@@ -10,7 +10,7 @@ struct Position {
 struct Flight {
     callsign: u32,
     position: Position,
-    seats: Option<u32>,
+    seats: [Option<u32>; 2],
 }
 
 fn main() {

@@ -18,7 +18,7 @@
     unused_qualifications
 )]
 
-use tickbase::{FieldType, Id, Record, Text, Timestamp, Uuid, table};
+use tickbase::{FieldType, Id, PlainRecord, Record, Text, Timestamp, Uuid, table};
 
 /// What a flight is doing.
 #[derive(Clone, Copy, Debug, PartialEq, FieldType)]

@@ -3,7 +3,7 @@
 #![forbid(unsafe_code)]
 #![deny(warnings)]
 
-use tickbase::{Id, Record, table};
+use tickbase::{Id, PlainRecord, Record, table};
 
 // Names that generated code could mix up with its own.
 mod support {

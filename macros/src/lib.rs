@@ -75,8 +75,16 @@ use proc_macro::TokenStream;
 /// # Keys
 /// - `name = "…"`: the table's name; without it, that of the struct in snake case. Names of tables
 ///   and fields are a lower-case letter, then up to 62 lower-case letters, digits and underscores.
+/// - `renamed_from = "…"`, `renamed_from("…", "…")`: names that the table had. A folder that was
+///   written then is migrated.
+/// - `drops("…", "…")`: fields that the struct had and that may go with their values when such a
+///   folder is opened. Without it, one in which they are is refused.
 ///
 /// # Attributes of fields
+/// - `#[field(default = …)]`: what records have in it that were written before the struct had the
+///   field, and those made by name that do not say. It is an expression of the field's type; for a
+///   `Text<N>` a text in quotes.
+/// - `#[field(renamed_from = "…")]`, `#[field(renamed_from("…", "…"))]`: names that the field had.
 /// - `#[key]`: no two records have the same value, and it is what people know a record by. At most
 ///   one field has it.
 /// - `#[unique]`: no two records have the same value.

@@ -4,6 +4,9 @@ mod builder;
 mod calls;
 #[cfg(feature = "auto-register")]
 mod linked;
+#[cfg(test)]
+mod migration_tests;
+mod opening;
 mod persist;
 mod schema;
 #[cfg(test)]
@@ -25,7 +28,7 @@ use crate::{
     Config, Result,
     clock::Clock,
     procedure::ProcedureRegistry,
-    schema::{Record, SchemaError},
+    schema::{Migration, Record, SchemaError},
     storage::{Snapshot, Store},
     transaction::{
         Isolation, Moment, Scope, TransactionError, TransactionHandle, commit_locked, refuse_nested,
@@ -49,6 +52,7 @@ struct Inner {
     clock: Arc<dyn Clock>,
     persistence: Persistence,
     schema_changes: Arc<SchemaChanges>,
+    migrations: Vec<Migration>,
 }
 
 impl Database {
@@ -151,6 +155,12 @@ impl Database {
     /// does nothing.
     pub fn flush(&self) -> Result<()> {
         self.inner.persistence.flush_and_wait(&self.snapshot())
+    }
+
+    /// What was changed of stored tables when the folder was opened, since structs are others than
+    /// those it was written with; nothing where it was written with the same ones.
+    pub fn migrations(&self) -> &[Migration] {
+        &self.inner.migrations
     }
 
     /// The procedures.

@@ -76,6 +76,7 @@
 //! | read | [`Database::snapshot`], [`Snapshot`], [`TypedView`]; by name and as bytes, [`TableView`] |
 //! | change data | [`Database::transact`], [`TransactionHandle`], [`TableMut`]; by name and as values, [`Table`] |
 //! | change the schema | [`Database::create_table`] and its neighbours, with [`TableDefinition`] and [`RelationDefinition`] |
+//! | see what was migrated when a folder was opened | [`Database::migrations`], [`Migration`] |
 //! | limit what a table may use | [`DatabaseBuilder::table_memory_limit`], [`TableDefinition::memory_limit_bytes`], [`Config`] |
 //! | let it tick | [`Runtime`]; from other threads, [`RuntimeHandle`] |
 //! | see what ticks do | [`RuntimeHandle::last_ticks`], [`RuntimeHandle::metrics`] |
@@ -147,12 +148,12 @@ pub use procedure::{
     ProcedureArgument, ProcedureError, ProcedureFn, ProcedureRegistry, ProcedureReturn, Signature,
 };
 pub use schema::{
-    Catalog, CompositePart, EnumVariant, Field, FieldDefinition, FieldFault, FieldHandle,
-    FieldMask, FieldType, FieldValue, Id, Name, OnDelete, OptionalValue, Place, PlainRecord,
-    Record, RecordBuf, RecordId, RecordLayout, RecordRef, RecordSizeFault, Relation,
-    RelationDefinition, SchemaError, TableDefinition, TableId, TableRelations, TableSchema, Text,
-    Timestamp, TypeDefinition, TypeLayout, TypeRegistry, TypeSerializer, TypeShape, Value,
-    ValueFault, ValueRecord, VariableKind,
+    Catalog, CompositePart, Difference, EnumVariant, Field, FieldDefinition, FieldFault,
+    FieldHandle, FieldMask, FieldType, FieldValue, Id, Migration, MigrationStep, Name, OnDelete,
+    OptionalValue, Place, PlainRecord, Record, RecordBuf, RecordId, RecordLayout, RecordRef,
+    RecordSizeFault, Relation, RelationDefinition, SchemaError, TableDefinition, TableHistory,
+    TableId, TableRelations, TableSchema, Text, Timestamp, TypeDefinition, TypeLayout,
+    TypeRegistry, TypeSerializer, TypeShape, Value, ValueFault, ValueRecord, VariableKind,
 };
 #[cfg(feature = "server")]
 pub use server::{Server, ServerError, ServerLimits};

@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 #[cfg(feature = "auto-register")]
 pub use crate::database::{LinkedProcedure, LinkedTable};
-use crate::schema::{EnumVariant, Name, OnDelete, TypeDefinition};
 pub use crate::{
     procedure::{
         Call, FieldArgument, Given, Giver, GivesArgument, GivesNothing, GivesSerialized,
@@ -24,6 +23,10 @@ pub use crate::{
         value_from_record,
     },
     transaction::{Isolation, Opened, TableMut, TransactionHandle, ValueTableMut, Writable},
+};
+use crate::{
+    schema::{EnumVariant, Name, OnDelete, TableHistory, TypeDefinition},
+    storage::field_bytes,
 };
 
 #[cfg(feature = "auto-register")]
@@ -123,6 +126,40 @@ pub fn table(
         documentation: documentation.to_owned(),
         ..TableDefinition::new(Name::new(name)?, fields)
     })
+}
+
+/// The field with a default, which its type has registered already.
+pub fn with_default<F: FieldType>(
+    field: FieldDefinition,
+    types: &mut TypeRegistry,
+    default: F,
+) -> Result<FieldDefinition, SchemaError> {
+    let layout = F::register(types)?;
+    let bytes = field_bytes(&layout, &default);
+    Ok(FieldDefinition {
+        default: Some(layout.serializer.read(&bytes)),
+        ..field
+    })
+}
+
+/// The table with its past: names that it had, pairs of a field and a name that it had, and fields
+/// that may go.
+pub fn with_history(
+    table: TableDefinition,
+    renamed_from: &[&str],
+    fields_renamed_from: &[(&str, &str)],
+    drops: &[&str],
+) -> TableDefinition {
+    let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
+    let pair = |(now, former): &(&str, &str)| ((*now).to_owned(), (*former).to_owned());
+    TableDefinition {
+        history: Box::new(TableHistory {
+            renamed_from: owned(renamed_from),
+            fields_renamed_from: fields_renamed_from.iter().map(pair).collect(),
+            drops: owned(drops),
+        }),
+        ..table
+    }
 }
 
 /// An enum of these variants, each with its number.

@@ -26,11 +26,15 @@ fn linked(describe: impl FnOnce(DatabaseBuilder) -> DatabaseBuilder) -> Database
 fn all_of_the_program_are_there_in_the_order_of_their_names() {
     let db = linked(|builder| builder);
     let (tables, procedures) = names(&db);
-    assert_eq!(
-        tables,
-        ["account", "airport", "flight", "gate", "parcel", "stand"]
-    );
-    assert_eq!(procedures, ["land", "stands"]);
+    // Those of the other crate that this program uses, beside its own.
+    for table in ["account", "airport", "flight", "gate", "stand"] {
+        assert!(tables.iter().any(|known| known == table), "{tables:?}");
+    }
+    for procedure in ["land", "stands"] {
+        let is_there = procedures.iter().any(|known| known == procedure);
+        assert!(is_there, "{procedures:?}");
+    }
+    assert!(tables.is_sorted() && procedures.is_sorted());
 }
 
 #[test]

@@ -507,11 +507,9 @@ fn a_struct_that_is_not_the_stored_one_is_refused_with_each_difference() {
     assert!(matches!(error, Error::Schema(_)), "{error}");
     let error = error.to_string();
     for part in [
-        "table `reading`",
-        "`level` was u16 and is now u32",
-        "`station` is new",
-        "`place` is gone",
-        "Take back the change, or start with an empty folder",
+        "`reading.station` is new, and nothing says what the record that is there has in it",
+        "`reading.place` is not in the struct any more, and its values would be lost",
+        "or `#[field(renamed_from = \"place\")]` on `station`, if that is what it is called now",
     ] {
         assert!(error.contains(part), "{part} in {error}");
     }

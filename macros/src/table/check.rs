@@ -2,7 +2,10 @@
 
 use syn::{GenericArgument, PathArguments, Type};
 
-use super::model::{Field, Shape, Table};
+use super::{
+    history,
+    model::{Field, Shape, Table},
+};
 use crate::errors::Errors;
 
 /// The most fields that a table can have, as in the runtime.
@@ -25,6 +28,7 @@ pub(super) fn check(table: &Table, errors: &mut Errors) -> bool {
         let message = "a table has at most one `#[key]`, of one field: write `#[unique]` here";
         errors.at_span(key, message);
     }
+    history::check(&table.name, &table.history, &table.fields, errors);
     let mut fit = true;
     for field in &table.fields {
         check_name(field, errors);

@@ -3,7 +3,10 @@
 use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 
-use super::model::{Field, Table};
+use super::{
+    history,
+    model::{Field, Table},
+};
 use crate::tokens::{generated, generated_at, generated_ident, linked, place, support, type_text};
 
 /// Bytes of the largest record, and the largest alignment, as in the runtime.
@@ -181,13 +184,16 @@ pub(super) fn definition(table: &Table) -> TokenStream {
     let defined = fields.iter().enumerate().map(|(index, field)| {
         let (name, unique) = (&field.name.text, field.is_unique());
         let documentation = &field.documentation;
-        quote!((__TICKBASE_FIELDS[#index].1)(types, #name, #unique, #documentation)?)
+        let definition =
+            quote!((__TICKBASE_FIELDS[#index].1)(types, #name, #unique, #documentation)?);
+        history::defined(&definition, field)
     });
     let relations = fields.iter().filter_map(|field| {
         let target = field.references.as_ref()?;
         let field_name = &field.name.text;
         Some(quote!(#support::relation::<#target>(#name, #field_name)))
     });
+    let told = history::told(&table.history, fields);
     let place = place();
     quote! {
         const NAME: &'static ::core::primitive::str = #name;
@@ -202,6 +208,7 @@ pub(super) fn definition(table: &Table) -> TokenStream {
                 ::std::vec![#(#relations),*],
                 #documentation,
             )
+            #told
         }
 
         fn layout() -> &'static #support::RecordLayout {

@@ -5,6 +5,7 @@
 
 mod check;
 mod expand;
+mod history;
 mod model;
 mod read;
 mod values;
@@ -148,6 +149,59 @@ mod tests {
             assert_refused("", &format!("struct A {{ x: {ty} }}"), &[(at, message)]);
         }
         assert_refused("", "struct A { x: Box, y: Vec }", &[]);
+    }
+
+    #[test]
+    fn defaults_and_the_past_reach_the_definition() {
+        let arguments = "name = \"door\", renamed_from = \"gate\", drops(\"old\", \"older\")";
+        let item = "struct Gate {
+            #[field(default = 3)] level: u8,
+            #[field(default = \"B7\", renamed_from(\"a\", \"b\"), renamed_from = \"c\")]
+            label: Text<4>,
+        }";
+        let (text, code, errors) = translated(arguments, item);
+        assert_faults(&errors, &[]);
+        assert_is_self_contained(&code);
+        for part in [
+            "with_default :: < u8 > ((__TICKBASE_FIELDS [0usize] . 1)",
+            "types , { const DEFAULT : u8 = 3 ; DEFAULT }) ?",
+            "const DEFAULT : Text < 4 > = < Text < 4 > > :: literal (\"B7\") ;",
+            "with_history (table , & [\"gate\"] , & [(\"label\" , \"a\") , (\"label\" , \"b\") , \
+             (\"label\" , \"c\")] , & [\"old\" , \"older\"])",
+        ] {
+            assert!(text.contains(part), "{part} is not in {text}");
+        }
+        assert!(!text.contains("# [field"), "{text}");
+    }
+
+    #[test]
+    fn what_cannot_be_the_past_of_a_table_is_refused() {
+        let arguments =
+            "drops(\"b\", \"X\", \"c\", \"c\"), renamed_from(\"a\", 7), renamed_from = \"a\"";
+        let item = "struct A {
+            #[field(renamed_from = \"b\", defualt = 1)] b: u8,
+            #[field(renamed_from(\"c\"), default = 1, default = 2)] d: u8,
+            #[field] e: u8,
+            #[field(default = 1)] #[field(default = 2, renamed_from)] f: u8,
+            #[field(renamed_from = x)] g: u8,
+        }";
+        let faults = [
+            ("renamed_from(\"a\", 7)", "by names in quotes"),
+            ("defualt", "did you mean `default`?"),
+            ("default", "stands twice"),
+            ("#[field]", "is written like"),
+            ("renamed_from", "by names in quotes"),
+            ("default", "stands twice"),
+            ("x", "a text in quotes"),
+            ("\"a\"", "is what the table is called now"),
+            ("\"b\"", "is what the field is called now"),
+            ("\"b\"", "cannot go and be the former name"),
+            ("\"c\"", "cannot go and be the former name"),
+            ("\"b\"", "the struct has a field `b`"),
+            ("\"X\"", "lower-case letter"),
+            ("\"c\"", "stands twice"),
+        ];
+        assert_refused(arguments, item, &faults);
     }
 
     #[test]

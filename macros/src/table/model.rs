@@ -3,6 +3,7 @@
 use proc_macro2::{Ident, Span};
 use syn::{Attribute, GenericArgument, PathArguments, Type, Visibility};
 
+use super::history::{FieldHistory, TableHistory};
 use crate::names::Name;
 
 /// A table as its struct declares it.
@@ -17,6 +18,8 @@ pub(super) struct Table {
     pub(super) name: Name,
     /// What it holds, in words.
     pub(super) documentation: String,
+    /// What it was before.
+    pub(super) history: TableHistory,
     /// The fields in order.
     pub(super) fields: Vec<Field>,
 }
@@ -39,6 +42,8 @@ pub(super) struct Field {
     pub(super) unique: Option<Span>,
     /// The table in `#[references(…)]`.
     pub(super) references: Option<Type>,
+    /// What `#[field(…)]` says of older records.
+    pub(super) history: FieldHistory,
 }
 
 /// What a field's type is, as far as its tokens tell.

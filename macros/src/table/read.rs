@@ -4,7 +4,10 @@ use proc_macro2::{Span, TokenStream};
 use quote::ToTokens;
 use syn::{Attribute, Data, DeriveInput, Fields, Meta, Type, parse_quote, spanned::Spanned};
 
-use super::model::{Field, Table};
+use super::{
+    history::{FieldHistory, TableHistory},
+    model::{Field, Table},
+};
 use crate::{
     attributes::{Usage, carried, documentation, listed, name_value, named},
     errors::Errors,
@@ -14,13 +17,13 @@ use crate::{
 
 const USAGE: Usage = Usage {
     attribute: "table",
-    keys: &["name"],
+    keys: &["name", "renamed_from", "drops"],
     flags: &[],
     example: "#[table(name = \"flight\")]",
 };
 
 /// The attributes of fields that the macro knows.
-const HELPERS: [&str; 3] = ["key", "unique", "references"];
+const HELPERS: [&str; 4] = ["key", "unique", "references", "field"];
 
 /// Reads the struct and takes the macro's own attributes off it.
 ///
@@ -31,6 +34,8 @@ pub(super) fn read(
     errors: &mut Errors,
 ) -> Option<Table> {
     let mut name = Name::snake_case(&item.ident);
+    let mut history = TableHistory::default();
+    let arguments = history.read(arguments, errors);
     for (_, value) in USAGE.read(arguments, errors) {
         name = name_value(&value, errors).unwrap_or(name);
     }
@@ -92,6 +97,7 @@ pub(super) fn read(
         carried: carried(&item.attrs),
         name,
         documentation: documentation(&item.attrs),
+        history,
         fields,
     })
 }
@@ -125,7 +131,7 @@ fn read_field(field: &syn::Field, table: &syn::Ident, errors: &mut Errors) -> Op
         value.to_tokens(&mut tokens);
         errors.at(
             tokens,
-            "a field of a table has no default value: remove this",
+            "write the default as `#[field(default = …)]` above the field",
         );
     }
     for attribute in &field.attrs {
@@ -141,6 +147,7 @@ fn read_field(field: &syn::Field, table: &syn::Ident, errors: &mut Errors) -> Op
         key: read_flag(&field.attrs, "key", errors),
         unique: read_flag(&field.attrs, "unique", errors),
         references: read_references(&field.attrs, table, errors),
+        history: FieldHistory::read(&field.attrs, errors),
     })
 }
 

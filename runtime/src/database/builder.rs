@@ -5,27 +5,29 @@ use std::{any::TypeId, fmt, path::Path, sync::Arc};
 
 #[cfg(feature = "auto-register")]
 use super::linked;
-use super::{Database, Inner, Persistence, flatten};
+use super::{
+    Database, Inner, Persistence,
+    opening::{bind_tables, define_tables, fill, tell},
+};
 use crate::{
     Config, Durability, Error, Result,
     clock::{Clock, SystemClock},
-    persistence::{self, RealDisk},
+    persistence::{self, Disk, RealDisk},
     procedure::{Procedure, ProcedureFn, ProcedureRegistry, Signature},
     schema::{
-        Catalog, Place, Record, SchemaError, TableDefinition, TableSchema, TypeDefinition,
-        TypeRegistry,
+        Catalog, Place, Record, SchemaError, StoredFacts, TableDefinition, TableSchema,
+        TypeDefinition, TypeRegistry, plan_migration,
     },
-    storage::{Draft, Indexes, LoadedTable, MemoryAccount, Store, TableVersion},
-    transaction::schema_change::{build_indexes_of, check_references},
+    storage::{MemoryAccount, Store},
 };
 
 /// A table that a struct declares.
-struct Declared {
-    name: &'static str,
-    place: Place,
-    record: TypeId,
-    define: fn(&mut TypeRegistry) -> Result<TableDefinition, SchemaError>,
-    bind: fn(&mut Catalog) -> Result<Arc<TableSchema>, SchemaError>,
+pub(super) struct Declared {
+    pub(super) name: &'static str,
+    pub(super) place: Place,
+    pub(super) record: TypeId,
+    pub(super) define: fn(&mut TypeRegistry) -> Result<TableDefinition, SchemaError>,
+    pub(super) bind: fn(&mut Catalog) -> Result<Arc<TableSchema>, SchemaError>,
 }
 
 impl Declared {
@@ -175,7 +177,15 @@ impl DatabaseBuilder {
     }
 
     /// A database that is kept in `folder`, which is made where it is not there. What it holds is
-    /// loaded and checked; what does not fit is refused, and nothing in the folder is changed.
+    /// loaded and checked.
+    ///
+    /// Where the folder was written with other structs it is migrated to those of the program, all at
+    /// once and on disk before this returns, as long as nothing is lost by it; [`Database::migrations`]
+    /// tells what was done. Stored tables that no struct declares are kept and reached by their names.
+    ///
+    /// # Errors
+    /// [`SchemaError::NotMigrated`] where something would be lost, with every field concerned and what
+    /// would allow it. Whatever the error, what was in the folder is in it still.
     pub fn open(self, folder: impl AsRef<Path>) -> Result<Database> {
         if self.config.durability == Durability::None {
             return Err(Error::Config {
@@ -183,14 +193,19 @@ impl DatabaseBuilder {
                 reason: "nothing would be written to the folder: use `in_memory()`".to_owned(),
             });
         }
-        self.build(Some(Arc::new(RealDisk::new(folder.as_ref()))))
+        self.open_on(Arc::new(RealDisk::new(folder.as_ref())))
+    }
+
+    /// A database that is kept on `disk`.
+    pub(super) fn open_on(self, disk: Arc<dyn Disk>) -> Result<Database> {
+        self.build(Some(disk))
     }
 
     #[cfg_attr(
         not(feature = "auto-register"),
         expect(unused_mut, reason = "nothing is added behind the program's back")
     )]
-    fn build(mut self, disk: Option<Arc<RealDisk>>) -> Result<Database> {
+    fn build(mut self, disk: Option<Arc<dyn Disk>>) -> Result<Database> {
         self.config.check()?;
         #[cfg(feature = "auto-register")]
         if self.linked {
@@ -207,25 +222,35 @@ impl DatabaseBuilder {
         for (_, register) in self.procedures {
             register(&mut procedures, &mut types)?;
         }
-        let (mut catalog, tables, version, tick, files) = match disk {
-            Some(disk) => {
-                let opened = persistence::open(disk, types, &account)?;
-                (
-                    opened.catalog,
-                    opened.tables,
-                    opened.version,
-                    opened.tick,
-                    Some(opened.store),
-                )
+        let definitions = define_tables(&mut types, &self.tables, &self.memory_limits)?;
+        let folder = disk
+            .map(|disk| persistence::open(disk, &types))
+            .transpose()?;
+        let (mut plan, tables) = match &folder {
+            Some(folder) => {
+                let facts = |table| folder.facts(table);
+                let plan = plan_migration(&folder.catalog, types, &definitions, &facts)?;
+                let tables = folder.load(&plan, &account)?;
+                (plan, tables)
             }
-            None => (Catalog::with_types(types), Vec::new(), 0, 0, None),
+            None => {
+                let nothing = |_| StoredFacts::default();
+                let plan = plan_migration(&Catalog::default(), types, &definitions, &nothing)?;
+                (plan, Vec::new())
+            }
         };
-        bind_tables(&mut catalog, &self.tables, &self.memory_limits)?;
+        bind_tables(&mut plan.catalog, &self.tables, &self.memory_limits)?;
+        let (version, tick) = folder.as_ref().map_or((0, 0), |f| (f.version, f.tick));
         let store = Store::new(version.saturating_sub(1), tick, account);
-        fill(&store, catalog, tables)?;
+        fill(&store, &plan, tables)?;
+        let files = folder.map(|folder| folder.store);
+        if let Some(files) = &files {
+            files.tidy();
+        }
         let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock::new()));
         let persistence = Persistence::start(files, &clock)?;
         persistence.flush_and_wait(&store.snapshot())?;
+        tell(&plan.migrations);
         let (store, config) = (Arc::new(store), self.config);
         Ok(Database {
             inner: Arc::new(Inner {
@@ -235,164 +260,10 @@ impl DatabaseBuilder {
                 clock,
                 persistence,
                 schema_changes: Arc::default(),
+                migrations: plan.migrations,
             }),
         })
     }
-}
-
-/// Makes the compiled tables part of the catalog, or compares them with those that are there.
-fn bind_tables(
-    catalog: &mut Catalog,
-    tables: &[Declared],
-    memory_limits: &[(&'static str, u64)],
-) -> Result<()> {
-    let undeclared = |(name, _): &&(&str, u64)| tables.iter().all(|table| table.name != *name);
-    if let Some((name, _)) = memory_limits.iter().find(undeclared) {
-        return Err(Error::Config {
-            setting: "table_memory_limit",
-            reason: format!("no struct of the program declares table `{name}`: add it by `table`"),
-        });
-    }
-    let mut relations = Vec::new();
-    for (index, table) in tables.iter().enumerate() {
-        let Declared {
-            name, define, bind, ..
-        } = table;
-        let earlier = tables[..index].iter().find(|former| former.name == *name);
-        if let Some(earlier) = earlier {
-            return Err(declared_twice(earlier, table));
-        }
-        let definition = define(catalog.types_mut())?;
-        match catalog.table(definition.name.as_str()) {
-            Some(stored) => compare(stored, &definition)?,
-            None => {
-                catalog.create_table(&definition)?;
-            }
-        }
-        // What the program says counts, not what the folder was written with.
-        let limit = memory_limits
-            .iter()
-            .rev()
-            .find(|(limited, _)| limited == name);
-        catalog.set_memory_limit(name, limit.map(|(_, limit_bytes)| *limit_bytes))?;
-        bind(catalog)?;
-        relations.extend(definition.relations);
-    }
-    for relation in relations {
-        let known = catalog.relations().any(|known| {
-            known.from_table == *relation.from_table.as_str()
-                && known.from_field == *relation.from_field.as_str()
-        });
-        if !known {
-            catalog.create_relation(&relation)?;
-        }
-    }
-    Ok(())
-}
-
-/// The fault of two tables that have one name.
-fn declared_twice(one: &Declared, other: &Declared) -> Error {
-    let (name, place) = (one.name, other.place);
-    Error::Config {
-        setting: "tables",
-        reason: match one.record == other.record {
-            true => format!("table `{name}`, declared {place}, is added twice: remove one"),
-            false => format!(
-                "two structs declare table `{name}`, one {} and one {place}: rename one of them, \
-                 or write `#[table(name = \"…\")]` on it",
-                one.place
-            ),
-        },
-    }
-}
-
-/// Refuses a stored table whose fields are not those of the struct, difference by difference.
-fn compare(stored: &TableSchema, definition: &TableDefinition) -> Result<(), SchemaError> {
-    let old = stored.layout.definitions();
-    let mut differences = Vec::new();
-    for field in &definition.fields {
-        match old.iter().find(|former| former.name == field.name) {
-            None => differences.push(format!("`{}` is new", field.name)),
-            Some(former) if former.type_id != field.type_id => differences.push(format!(
-                "`{}` was {} and is now {}",
-                field.name, former.type_id, field.type_id
-            )),
-            Some(former) if former.unique != field.unique => {
-                differences.push(format!(
-                    "`{}` is unique in one and not in the other",
-                    field.name
-                ));
-            }
-            Some(_) => {}
-        }
-    }
-    for former in &old {
-        if !definition
-            .fields
-            .iter()
-            .any(|field| field.name == former.name)
-        {
-            differences.push(format!("`{}` is gone", former.name));
-        }
-    }
-    let order = |fields: &[crate::schema::FieldDefinition]| {
-        fields
-            .iter()
-            .map(|field| field.name.clone())
-            .collect::<Vec<_>>()
-    };
-    if differences.is_empty() && order(&old) != order(&definition.fields) {
-        differences.push("the fields are in another order".to_owned());
-    }
-    if differences.is_empty() {
-        return Ok(());
-    }
-    Err(SchemaError::InvalidTable {
-        table: stored.name.clone(),
-        reason: format!(
-            "its struct is not the one that the folder was written with: {}. Take back the change, \
-             or start with an empty folder",
-            differences.join(", ")
-        ),
-    })
-}
-
-/// Publishes the first version: the tables that were loaded, and empty ones for the others.
-fn fill(store: &Store, catalog: Catalog, tables: Vec<LoadedTable>) -> Result<()> {
-    let mut draft = Draft::new(store.snapshot());
-    let mut loaded: Vec<LoadedTable> = tables;
-    for schema in catalog.tables() {
-        let relations = catalog.relations_of(schema);
-        match loaded
-            .iter()
-            .position(|table| table.schema().id == schema.id)
-        {
-            Some(place) => {
-                let mut table = loaded.swap_remove(place);
-                table.schema = Arc::clone(schema);
-                let indexes = build_indexes_of(table.records(), schema, relations);
-                draft.set_loaded(table, indexes.map_err(flatten)?);
-            }
-            None => {
-                let indexes = Indexes::of(schema, relations);
-                let table = TableVersion::new(Arc::clone(schema), indexes, store.account());
-                draft.set_table(schema.slot, Some(table));
-            }
-        }
-    }
-    draft.set_catalog(catalog);
-    let snapshot = store.publish(draft);
-    for relation in snapshot.catalog().relations() {
-        let table = |name: &str| snapshot.table_by_name(name);
-        let ends = (
-            table(relation.from_table.as_str()),
-            table(relation.to_table.as_str()),
-        );
-        if let (Some(from), Some(to)) = ends {
-            check_references(&from.version.indexes, from, to, relation).map_err(flatten)?;
-        }
-    }
-    Ok(())
 }
 
 impl fmt::Debug for DatabaseBuilder {

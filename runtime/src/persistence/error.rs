@@ -2,7 +2,7 @@
 
 use std::{io, path::PathBuf};
 
-use crate::storage::StorageError;
+use crate::{schema::FieldFault, storage::StorageError};
 
 /// Why a database could not be opened, or what it holds not be written.
 #[derive(Debug, thiserror::Error)]
@@ -81,6 +81,20 @@ pub enum PersistenceError {
         file: PathBuf,
         /// What the storage says.
         source: StorageError,
+    },
+    /// A record that the migration of its table makes too large. The folder is left as it was.
+    #[error(
+        "record {id} of {} cannot be migrated: {fault}; shorten it with the former program, or take \
+         back the change of the struct",
+        file.display()
+    )]
+    NotConverted {
+        /// The file.
+        file: PathBuf,
+        /// The record.
+        id: u64,
+        /// What is wrong with it.
+        fault: FieldFault,
     },
     /// The persistence thread takes no more work now.
     #[error("the persistence thread {reason}")]

@@ -25,7 +25,7 @@ struct Inode {
 
 /// Which operations fail.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Fault {
+pub(crate) enum Fault {
     #[default]
     None,
     /// The one with this number, without effect but for half of the bytes of a write.
@@ -49,7 +49,7 @@ struct State {
 
 /// Clones are the same disk.
 #[derive(Clone, Debug, Default)]
-pub(super) struct FakeDisk(Arc<Mutex<State>>);
+pub(crate) struct FakeDisk(Arc<Mutex<State>>);
 
 #[derive(Debug)]
 struct FakeFile {
@@ -60,7 +60,7 @@ struct FakeFile {
 
 impl FakeDisk {
     /// A disk on which new databases get another id.
-    pub(super) fn with_random(random: u8) -> Self {
+    pub(crate) fn with_random(random: u8) -> Self {
         let disk = Self::default();
         disk.state().random = random;
         disk
@@ -71,7 +71,7 @@ impl FakeDisk {
     }
 
     /// The disk as a program that starts now finds it, after the last one was killed.
-    pub(super) fn after_kill(&self) -> Self {
+    pub(crate) fn after_kill(&self) -> Self {
         let state = State {
             fault: Fault::None,
             operations: 0,
@@ -82,7 +82,7 @@ impl FakeDisk {
     }
 
     /// The disk after the power was cut: of what was not synced nothing is left.
-    pub(super) fn after_power_cut(&self) -> Self {
+    pub(crate) fn after_power_cut(&self) -> Self {
         let disk = self.after_kill();
         {
             let mut state = disk.state();
@@ -94,19 +94,19 @@ impl FakeDisk {
         disk
     }
 
-    pub(super) fn set_fault(&self, fault: Fault) {
+    pub(crate) fn set_fault(&self, fault: Fault) {
         let mut state = self.state();
         state.fault = fault;
         state.operations = 0;
     }
 
     /// How many operations there were since the fault was set.
-    pub(super) fn operations(&self) -> u64 {
+    pub(crate) fn operations(&self) -> u64 {
         self.state().operations
     }
 
     /// The names of all files and links.
-    pub(super) fn files(&self) -> Vec<String> {
+    pub(crate) fn files(&self) -> Vec<String> {
         let state = self.state();
         let files = state.names.iter();
         files
@@ -115,7 +115,7 @@ impl FakeDisk {
             .collect()
     }
 
-    pub(super) fn bytes(&self, path: &str) -> Vec<u8> {
+    pub(crate) fn bytes(&self, path: &str) -> Vec<u8> {
         let state = self.state();
         match &state.names[path] {
             Node::File(inode) => state.inodes[*inode].live.clone(),
@@ -123,7 +123,7 @@ impl FakeDisk {
         }
     }
 
-    pub(super) fn set_bytes(&self, path: &str, bytes: Vec<u8>) {
+    pub(crate) fn set_bytes(&self, path: &str, bytes: Vec<u8>) {
         let mut state = self.state();
         let Node::File(inode) = state.names[path] else {
             panic!("{path} is no file")

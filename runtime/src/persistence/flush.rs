@@ -250,7 +250,7 @@ mod tests {
         drop(store);
         let opened = open_fake(&disk).unwrap();
         assert_eq!(contents_of(&opened), state_contents(2));
-        assert_eq!((opened.version, opened.tick), (2, 20));
+        assert_eq!((opened.version, opened.store.current.tick), (2, 20));
     }
 
     #[test]

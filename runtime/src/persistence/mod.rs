@@ -10,7 +10,7 @@
 //! ```
 //!
 //! This layer writes snapshots and reads them back. It does not decide when a flush is due, does not
-//! know what a transaction is, and never changes a record.
+//! know what a transaction is, and never changes a record, but for one that a migration converts.
 //!
 //! Invariants:
 //! - The rename of `schema.json` is the only moment at which the current set changes; what it names
@@ -27,7 +27,7 @@ mod data_file;
 mod disk;
 mod error;
 #[cfg(test)]
-mod fake_disk;
+pub(crate) mod fake_disk;
 mod file_names;
 mod flush;
 mod mapping;
@@ -39,13 +39,13 @@ mod store;
 mod testing;
 mod worker;
 
-pub(crate) use disk::RealDisk;
+pub(crate) use disk::{Disk, RealDisk};
 pub use error::PersistenceError;
 pub(crate) use recovery::open;
 pub(crate) use store::Store;
 pub(crate) use worker::{FlushSummary, PersistenceHandle};
 
-use disk::{Disk, DiskFile};
+use disk::DiskFile;
 use mapping::FileBytes;
 use store::Written;
 

@@ -1,51 +1,93 @@
 //! Opens a folder: makes an empty database, or loads the current set and refuses all else.
 
-use std::{io, sync::Arc};
+use std::{io, path::PathBuf, sync::Arc};
 
 use uuid::Builder;
 
 use super::{
-    DATA_FOLDER, Disk, DiskFile, LOCK_FILE, LOG_FOLDER, PersistenceError, SCHEMA_FILE, Store,
+    DATA_FOLDER, Disk, DiskFile, FileBytes, LOCK_FILE, LOG_FOLDER, PersistenceError, SCHEMA_FILE,
+    Store,
     data_file::{self, Expected, ReadError},
     error::RESTORE,
     file_names::{data_file_table, data_path, is_data_file},
-    schema_document::{Contents, SchemaDocument, TableEntry},
+    schema_document::{Contents, FileEntry, SchemaDocument, TableEntry},
     schema_file::{self, SchemaFault},
 };
 use crate::{
-    schema::{Catalog, TableSchema, TypeRegistry},
-    storage::{LoadedTable, MemoryAccount, TableLoader},
+    schema::{
+        Catalog, FieldFault, LayoutChange, MigrationPlan, RecordBuf, RecordId, StoredFacts,
+        TableId, TableSchema, TypeRegistry,
+    },
+    storage::{LoadedTable, MemoryAccount, StorageError, TableLoader},
 };
 
-/// A database as it is on disk.
+/// A folder whose schema was read and whose records were not.
 #[derive(Debug)]
 pub(crate) struct Opened {
-    /// The folder, locked.
+    /// The folder, locked. Until its [`tidy`](Store::tidy) nothing in it was changed.
     pub(crate) store: Store,
-    /// The types, tables and relations. No table is bound to a struct yet.
+    /// The types, tables and relations as they were written. No table is bound to a struct.
     pub(crate) catalog: Catalog,
-    /// The records of every table of the catalog.
-    pub(crate) tables: Vec<LoadedTable>,
-    /// The version that they are of; the database goes on from here.
+    /// The version that the records are of; the database goes on from here.
     pub(crate) version: u64,
     /// The tick that they are of.
     pub(crate) tick: u64,
 }
 
+impl Opened {
+    /// What is known of a table beside its schema.
+    pub(crate) fn facts(&self, table: TableId) -> StoredFacts {
+        let entry = self.store.current.table(table);
+        entry.map_or_else(StoredFacts::default, |entry| StoredFacts {
+            compiled: entry.compiled,
+            records: entry.records,
+            last_id: entry.last_id,
+        })
+    }
+
+    /// The records of every stored table that `plan` keeps, as they are to be. They were checked as
+    /// what they were written as.
+    ///
+    /// # Errors
+    /// [`Missing`](PersistenceError::Missing) and [`Corrupt`](PersistenceError::Corrupt) where a
+    /// file is not there or not what was written.
+    pub(crate) fn load(
+        &self,
+        plan: &MigrationPlan,
+        account: &Arc<MemoryAccount>,
+    ) -> Result<Vec<LoadedTable>, PersistenceError> {
+        let document = &self.store.current;
+        let disk = &*self.store.disk;
+        let mut tables = Vec::with_capacity(document.tables.len());
+        for stored in self.catalog.tables() {
+            let entry = document
+                .table(stored.id)
+                .ok_or_else(|| invalid(disk, format!("table `{}` is not in it", stored.name)))?;
+            let Some(kept) = plan.catalog.tables().find(|table| table.id == stored.id) else {
+                continue;
+            };
+            let source = Source {
+                disk,
+                document,
+                entry,
+                stored,
+            };
+            tables.push(source.load(kept, plan.conversion(stored.id), account)?);
+        }
+        Ok(tables)
+    }
+}
+
 /// Opens the database in the folder of `disk`, or makes an empty one.
 ///
 /// `types` are those that the program brings; only through them is known how to read a custom
-/// type with a serializer of its own. The types of the folder are added to them.
+/// type with a serializer of its own.
 ///
 /// # Errors
 /// [`Locked`](PersistenceError::Locked) where the folder is in use;
 /// [`Missing`](PersistenceError::Missing) and [`Corrupt`](PersistenceError::Corrupt) where a file is
 /// not there or not what was written, and then the folder is left as it was found.
-pub(crate) fn open(
-    disk: Arc<dyn Disk>,
-    types: TypeRegistry,
-    account: &Arc<MemoryAccount>,
-) -> Result<Opened, PersistenceError> {
+pub(crate) fn open(disk: Arc<dyn Disk>, types: &TypeRegistry) -> Result<Opened, PersistenceError> {
     let io = |operation, path: &str| {
         let file = disk.folder().join(path);
         move |error| PersistenceError::io(file, operation, error)
@@ -69,17 +111,13 @@ pub(crate) fn open(
         .exists(SCHEMA_FILE)
         .map_err(io("looking for", SCHEMA_FILE))?
     {
-        load(disk, lock, types, account)
+        read(disk, lock, types)
     } else {
-        create(disk, lock, types)
+        create(disk, lock)
     }
 }
 
-fn create(
-    disk: Arc<dyn Disk>,
-    lock: Box<dyn DiskFile>,
-    types: TypeRegistry,
-) -> Result<Opened, PersistenceError> {
+fn create(disk: Arc<dyn Disk>, lock: Box<dyn DiskFile>) -> Result<Opened, PersistenceError> {
     let error = |operation, path: &str, source| {
         PersistenceError::io(disk.folder().join(path), operation, source)
     };
@@ -106,38 +144,25 @@ fn create(
     store.publish(document)?;
     Ok(Opened {
         store,
-        catalog: Catalog::with_types(types),
-        tables: Vec::new(),
+        catalog: Catalog::default(),
         version: 0,
         tick: 0,
     })
 }
 
-fn load(
+fn read(
     disk: Arc<dyn Disk>,
     lock: Box<dyn DiskFile>,
-    types: TypeRegistry,
-    account: &Arc<MemoryAccount>,
+    types: &TypeRegistry,
 ) -> Result<Opened, PersistenceError> {
     let document = read_schema(&*disk)?;
     let catalog = document
         .catalog(types)
         .map_err(|reason| invalid(&*disk, reason))?;
-    let mut tables = Vec::with_capacity(document.tables.len());
-    for schema in catalog.tables() {
-        let entry = document
-            .table(schema.id)
-            .ok_or_else(|| invalid(&*disk, format!("table `{}` is not in it", schema.name)))?;
-        tables.push(load_table(&*disk, &document, entry, schema, account)?);
-    }
     let (version, tick) = (document.version, document.tick);
-    let store = Store::new(disk, lock, document);
-    store.renew_links(&std::collections::BTreeSet::new());
-    store.sweep();
     Ok(Opened {
-        store,
+        store: Store::new(disk, lock, document),
         catalog,
-        tables,
         version,
         tick,
     })
@@ -164,59 +189,101 @@ fn read_schema(disk: &dyn Disk) -> Result<SchemaDocument, PersistenceError> {
     })
 }
 
-fn load_table(
-    disk: &dyn Disk,
-    document: &SchemaDocument,
-    entry: &TableEntry,
-    schema: &Arc<TableSchema>,
-    account: &Arc<MemoryAccount>,
-) -> Result<LoadedTable, PersistenceError> {
-    let mut loader = TableLoader::beyond_limit(Arc::clone(schema), account);
-    let Some(file) = &entry.file else {
-        if entry.records > 0 {
-            let reason = format!("table `{}` has records and no file", entry.name);
+/// Where the records of one table are.
+struct Source<'a> {
+    disk: &'a dyn Disk,
+    document: &'a SchemaDocument,
+    entry: &'a TableEntry,
+    /// The table as it was written.
+    stored: &'a TableSchema,
+}
+
+/// Why a record that is as it was written cannot be taken.
+enum Refused {
+    Storage(StorageError),
+    Converted(RecordId, FieldFault),
+}
+
+impl Source<'_> {
+    /// The records as those of `kept`.
+    fn load(
+        &self,
+        kept: &Arc<TableSchema>,
+        conversion: Option<&LayoutChange>,
+        account: &Arc<MemoryAccount>,
+    ) -> Result<LoadedTable, PersistenceError> {
+        let Self { disk, entry, .. } = *self;
+        let mut loader = TableLoader::beyond_limit(Arc::clone(kept), account);
+        let Some(file) = &entry.file else {
+            if entry.records > 0 {
+                let reason = format!("table `{}` has records and no file", entry.name);
+                return Err(invalid(disk, reason));
+            }
+            let file = disk.folder().join(SCHEMA_FILE);
+            let finished = loader.finish(entry.last_id);
+            return finished.map_err(|source| PersistenceError::Load { file, source });
+        };
+        let (path, bytes) = self.map(file)?;
+        let expected = Expected {
+            database_id: self.document.database_id,
+            length: file.length,
+            header_crc32c: file.header_crc32c,
+            records: entry.records,
+            last_id: entry.last_id,
+        };
+        let mut converted = RecordBuf::default();
+        let read = data_file::read(&bytes, &expected, self.stored, |id, record| {
+            let pushed = match conversion {
+                None => loader.push(id, record),
+                Some(conversion) => {
+                    let done = conversion.copy(record, &mut converted);
+                    done.map_err(|fault| Refused::Converted(id, fault))?;
+                    loader.push(id, converted.as_ref())
+                }
+            };
+            pushed.map_err(Refused::Storage)
+        });
+        let finish = |()| {
+            let finished = loader.finish(entry.last_id);
+            finished.map_err(|source| ReadError::Refused(Refused::Storage(source)))
+        };
+        read.and_then(finish).map_err(|error| match error {
+            ReadError::Refused(Refused::Storage(source)) => {
+                PersistenceError::Load { file: path, source }
+            }
+            ReadError::Refused(Refused::Converted(id, fault)) => PersistenceError::NotConverted {
+                file: path,
+                id: id.get(),
+                fault,
+            },
+            ReadError::Damaged(damage) => PersistenceError::Corrupt {
+                file: path,
+                offset: damage.offset,
+                expected: damage.expected,
+                found: damage.found,
+                advice: RESTORE,
+            },
+        })
+    }
+
+    fn map(&self, file: &FileEntry) -> Result<(PathBuf, FileBytes), PersistenceError> {
+        let Self { disk, entry, .. } = *self;
+        if data_file_table(&file.name) != Some(entry.name.as_str()) {
+            let reason = format!("{:?} is no file of table `{}`", file.name, entry.name);
             return Err(invalid(disk, reason));
         }
-        let file = disk.folder().join(SCHEMA_FILE);
-        let finished = loader.finish(entry.last_id);
-        return finished.map_err(|source| PersistenceError::Load { file, source });
-    };
-    if data_file_table(&file.name) != Some(entry.name.as_str()) {
-        let reason = format!("{:?} is no file of table `{}`", file.name, entry.name);
-        return Err(invalid(disk, reason));
-    }
-    let path = disk.folder().join(data_path(&file.name));
-    let bytes = disk.map(&data_path(&file.name)).map_err(|source| {
-        if source.kind() != io::ErrorKind::NotFound {
-            return PersistenceError::io(path.clone(), "reading", source);
+        let path = disk.folder().join(data_path(&file.name));
+        match disk.map(&data_path(&file.name)) {
+            Ok(bytes) => Ok((path, bytes)),
+            Err(source) if source.kind() == io::ErrorKind::NotFound => {
+                Err(PersistenceError::Missing {
+                    file: path,
+                    purpose: format!("which holds the records of table `{}`", entry.name),
+                    advice: RESTORE,
+                })
+            }
+            Err(source) => Err(PersistenceError::io(path, "reading", source)),
         }
-        PersistenceError::Missing {
-            file: path.clone(),
-            purpose: format!("which holds the records of table `{}`", entry.name),
-            advice: RESTORE,
-        }
-    })?;
-    let expected = Expected {
-        database_id: document.database_id,
-        length: file.length,
-        header_crc32c: file.header_crc32c,
-        records: entry.records,
-        last_id: entry.last_id,
-    };
-    let read = data_file::read(&bytes, &expected, schema, |id, record| {
-        loader.push(id, record)
-    });
-    let loaded = read.and_then(|()| loader.finish(entry.last_id).map_err(ReadError::Refused));
-    match loaded {
-        Ok(loaded) => Ok(loaded),
-        Err(ReadError::Refused(source)) => Err(PersistenceError::Load { file: path, source }),
-        Err(ReadError::Damaged(damage)) => Err(PersistenceError::Corrupt {
-            file: path,
-            offset: damage.offset,
-            expected: damage.expected,
-            found: damage.found,
-            advice: RESTORE,
-        }),
     }
 }
 

@@ -94,9 +94,16 @@ impl Store {
         file.sync()
     }
 
+    /// Makes the folder what it would be after a flush without fault: to be called once all that is
+    /// in it was read and found usable.
+    pub(crate) fn tidy(&self) {
+        self.renew_links(&BTreeSet::new());
+        self.sweep();
+    }
+
     /// Lets `data/{table}.bin` lead to each current file that is not among `linked`. The links are
     /// for other programs: a failure is no more than a warning.
-    pub(super) fn renew_links(&self, linked: &BTreeSet<&str>) {
+    fn renew_links(&self, linked: &BTreeSet<&str>) {
         for table in &self.current.tables {
             let Some(file) = &table.file else { continue };
             if linked.contains(file.name.as_str()) {

@@ -2,11 +2,13 @@
 
 use std::{io, sync::Arc};
 
-use super::{Disk, DiskFile, PersistenceError, Store, fake_disk::FakeDisk, open, recovery::Opened};
+use super::{
+    Disk, DiskFile, PersistenceError, Store, fake_disk::FakeDisk, open, recovery::Opened as Folder,
+};
 use crate::{
     schema::{
         Catalog, FieldDefinition, Name, OnDelete, RecordId, RelationDefinition, TableDefinition,
-        TypeRegistry, Value,
+        TypeRegistry, Value, plan_migration,
     },
     storage::{self, Draft, Indexes, LoadedTable, MemoryAccount, Snapshot, TableLoader},
 };
@@ -115,6 +117,15 @@ pub(super) fn snapshot(version: u64, catalog: &Catalog, tables: &[Table<'_>]) ->
     store.snapshot()
 }
 
+/// A folder that was opened by a program without structs.
+#[derive(Debug)]
+pub(super) struct Opened {
+    pub(super) store: Store,
+    pub(super) catalog: Catalog,
+    pub(super) tables: Vec<LoadedTable>,
+    pub(super) version: u64,
+}
+
 /// What a loaded table holds: its name, its records, and its last id.
 pub(super) type Contents = (String, Vec<(u64, Vec<u8>)>, u64);
 
@@ -139,7 +150,24 @@ pub(super) fn open_fake(disk: &FakeDisk) -> Result<Opened, PersistenceError> {
 
 pub(super) fn open_disk(disk: Arc<dyn Disk>) -> Result<Opened, PersistenceError> {
     let account = Arc::new(MemoryAccount::new(u64::MAX));
-    open(disk, TypeRegistry::default(), &account)
+    let types = TypeRegistry::default();
+    let folder = open(disk, &types)?;
+    let plan = plan_migration(&folder.catalog, types, &[], &|table| folder.facts(table)).unwrap();
+    assert!(plan.migrations.is_empty(), "nothing was compiled");
+    let tables = folder.load(&plan, &account)?;
+    let Folder {
+        store,
+        version,
+        catalog,
+        ..
+    } = folder;
+    store.tidy();
+    Ok(Opened {
+        store,
+        catalog,
+        tables,
+        version,
+    })
 }
 
 pub(super) fn airports(runways: u8) -> Vec<(u64, Vec<u8>)> {

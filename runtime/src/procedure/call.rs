@@ -5,12 +5,15 @@ use std::{any::Any, fmt, marker::PhantomData, sync::Arc};
 use super::{Outcome, Procedure, ProcedureError};
 use crate::transaction::{Isolation, TransactionHandle};
 
+/// The function with its arguments, which may run more than once.
+type Run<T> = Arc<dyn Fn(&mut TransactionHandle) -> Result<T, ProcedureError> + Send + Sync>;
+
 /// A procedure with its arguments: what `divert::with(flight, airport)` gives.
 ///
 /// [`Database::call`](crate::Database::call) carries it out at once,
 /// [`RuntimeHandle::call`](crate::RuntimeHandle::call) in the next tick.
 pub struct Call<P, T> {
-    run: Arc<dyn Fn(&mut TransactionHandle) -> Result<T, ProcedureError> + Send + Sync>,
+    run: Run<T>,
     procedure: PhantomData<fn() -> P>,
 }
 
@@ -60,8 +63,7 @@ impl<P: Procedure, T> fmt::Debug for Call<P, T> {
 pub struct PreparedCall {
     pub(crate) procedure: &'static str,
     pub(crate) isolation: Isolation,
-    pub(crate) run:
-        Arc<dyn Fn(&mut TransactionHandle) -> Result<Outcome, ProcedureError> + Send + Sync>,
+    pub(crate) run: Run<Outcome>,
 }
 
 impl fmt::Debug for PreparedCall {

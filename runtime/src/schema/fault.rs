@@ -1,6 +1,6 @@
 //! What can be wrong with a schema, a value or a record.
 
-use super::Name;
+use super::{Name, migration::Difference};
 
 /// What is wrong with one value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -277,6 +277,13 @@ pub enum SchemaError {
         /// The name or id that was asked for.
         relation: String,
     },
+    /// A folder that was written with other structs, and that cannot be migrated to those of the
+    /// program without losing something. It is left as it was.
+    #[error("{}", not_migrated(differences))]
+    NotMigrated {
+        /// What stands in the way, table by table and field by field.
+        differences: Vec<Difference>,
+    },
     /// More of something than the database holds.
     #[error("a database holds at most {limit} {what}")]
     LimitReached {
@@ -285,6 +292,17 @@ pub enum SchemaError {
         /// How many there may be.
         limit: usize,
     },
+}
+
+fn not_migrated(differences: &[Difference]) -> String {
+    let mut text =
+        "the folder was written with other tables than the program has, and is left as it \
+                    was, since not all of it can be migrated:"
+            .to_owned();
+    for difference in differences {
+        text += &format!("\n- {difference}");
+    }
+    text
 }
 
 fn list(names: &[Name]) -> String {

@@ -35,53 +35,90 @@ impl FieldsChange {
     }
 }
 
-/// What of a record of one layout goes where in a record of another: fields by their names, and
-/// defaults for those that are new.
+/// What of a record of one layout goes where in a record of another, and defaults for the fields
+/// that are new.
 #[derive(Debug)]
 pub(crate) struct LayoutChange {
     /// A fixed part of the new layout in which every field of fixed size has its default.
     blank: RecordBuf,
     /// Bytes of the old fixed part, and where they begin in the new one.
     moves: Vec<(Range<usize>, usize)>,
+    /// The fields of fixed size whose type became another one, each with the one that it was.
+    converted: Vec<(Field, Field)>,
     /// The fields of variable length in their order, each with the one that it was.
-    variable: Vec<(Field, Option<Field>)>,
+    variable: Vec<(Field, Option<Former>)>,
+}
+
+/// A field as it was, and whether its bytes are those that it has now.
+#[derive(Clone, Debug)]
+pub(crate) struct Former {
+    pub(crate) field: Field,
+    pub(crate) bytes_stay: bool,
 }
 
 impl LayoutChange {
     /// The change from one layout to another of the same table. Fields of one name have one type.
     pub(crate) fn between(old: &RecordLayout, new: &RecordLayout) -> Self {
-        let mut blank = RecordBuf::zeroed(new.record_size());
-        let (mut moves, mut variable) = (Vec::new(), Vec::new());
-        for field in new.fields() {
-            let former = old.field(field.name.as_str()).map(|(_, former)| former);
-            if field.layout.variable().is_some() {
-                variable.push((field.clone(), former.cloned()));
-            } else if let Some(former) = former {
-                let bytes = former.offset..former.offset + former.layout.size;
-                moves.push((bytes, field.offset));
-            } else if let Some(default) = &field.default {
-                let written = field.write(default, &mut blank);
-                written.expect("a default was checked when its field was defined");
-            }
-        }
-        Self {
-            blank,
-            moves,
-            variable,
-        }
+        Self::from_former(new, |place| {
+            let (_, former) = old.field(new.fields()[place].name.as_str())?;
+            Some(Former {
+                field: former.clone(),
+                bytes_stay: true,
+            })
+        })
     }
 
-    /// Puts a record of the old layout into `new`, as one of the new layout. It fails where the
-    /// default of a new field is too much for the tail of the record.
+    /// The change to a layout of which `former` knows, by its place, what each field was. Every
+    /// value of a former field has to be one of the field that it is now.
+    pub(crate) fn from_former(
+        new: &RecordLayout,
+        former: impl Fn(usize) -> Option<Former>,
+    ) -> Self {
+        let mut change = Self {
+            blank: RecordBuf::zeroed(new.record_size()),
+            moves: Vec::new(),
+            converted: Vec::new(),
+            variable: Vec::new(),
+        };
+        for (place, field) in new.fields().iter().enumerate() {
+            let former = former(place);
+            if field.layout.variable().is_some() {
+                change.variable.push((field.clone(), former));
+                continue;
+            }
+            match (former, &field.default) {
+                (Some(former), _) if former.bytes_stay => {
+                    let start = former.field.offset;
+                    let bytes = start..start + former.field.layout.size;
+                    change.moves.push((bytes, field.offset));
+                }
+                (Some(former), _) => change.converted.push((field.clone(), former.field)),
+                (None, Some(default)) => {
+                    let written = field.write(default, &mut change.blank);
+                    written.expect("a default was checked when its field was defined");
+                }
+                (None, None) => {}
+            }
+        }
+        change
+    }
+
+    /// Puts a record of the old layout into `new`, as one of the new layout. It fails where a
+    /// new or converted value is too much for the tail of the record.
     pub(crate) fn copy(&self, old: RecordRef<'_>, new: &mut RecordBuf) -> Result<(), FieldFault> {
         new.reset_to(&self.blank);
         let fixed = new.fixed_mut();
         for (from, to) in &self.moves {
             fixed[*to..to + from.len()].copy_from_slice(&old.fixed[from.clone()]);
         }
+        for (field, former) in &self.converted {
+            let written = field.write(&former.value(old), new);
+            written.map_err(|fault| field.fault(fault))?;
+        }
         for (field, former) in &self.variable {
             let written = match (former, &field.default) {
-                (Some(former), _) => field.copy(former, old, new),
+                (Some(former), _) if former.bytes_stay => field.copy(&former.field, old, new),
+                (Some(former), _) => field.write(&former.field.value(old), new),
                 (None, Some(default)) => field.write(default, new),
                 (None, None) => Ok(()),
             };

@@ -15,10 +15,24 @@ pub struct TableDefinition {
     pub memory_limit_bytes: Option<u64>,
     /// What it holds, in words.
     pub documentation: String,
+    /// What it was before, for folders that were written then.
+    pub history: Box<TableHistory>,
+}
+
+/// What a struct says of its table's past, so that a folder which an older struct has written can
+/// be migrated. It matters only while the folder is opened.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TableHistory {
+    /// Names that the table had: `#[table(renamed_from = "…")]`.
+    pub renamed_from: Vec<String>,
+    /// A field's name, and one that it had: `#[field(renamed_from = "…")]`.
+    pub fields_renamed_from: Vec<(String, String)>,
+    /// Fields that may go with their values: `#[table(drops("…"))]`.
+    pub drops: Vec<String>,
 }
 
 impl TableDefinition {
-    /// A table of these fields, without relations and without a limit of its own.
+    /// A table of these fields, without relations, without a limit of its own and without a past.
     pub fn new(name: Name, fields: Vec<FieldDefinition>) -> Self {
         Self {
             name,
@@ -26,6 +40,7 @@ impl TableDefinition {
             relations: Vec::new(),
             memory_limit_bytes: None,
             documentation: String::new(),
+            history: Box::default(),
         }
     }
 }

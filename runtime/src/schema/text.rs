@@ -47,6 +47,28 @@ impl<const N: usize> Text<N> {
         Ok(new)
     }
 
+    /// The text, for constants: `const CODE: Text<4> = Text::literal("ATL");`.
+    ///
+    /// # Panics
+    /// Where the text has more than `N` bytes; in a constant, this is an error of the compiler.
+    pub const fn literal(text: &str) -> Self {
+        let (from, mut new) = (text.as_bytes(), Self::EMPTY);
+        assert!(
+            from.len() <= N,
+            "the text has more bytes than its `Text<N>` holds"
+        );
+        let (start, _) = new.bytes.split_at_mut(from.len());
+        start.copy_from_slice(from);
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "N fits in u16, as `EMPTY` asserts"
+        )]
+        {
+            new.length = from.len() as u16;
+        }
+        new
+    }
+
     /// As many characters of the text as fit.
     pub fn truncated(text: &str) -> Self {
         let end = text.floor_char_boundary(N);

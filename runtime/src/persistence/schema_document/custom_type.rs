@@ -67,14 +67,14 @@ impl TypeEntry {
         }
     }
 
-    pub(super) fn restore(&self, types: &mut TypeRegistry) -> Result<(), String> {
+    /// Adds the type as it was written. What only a program knows of it comes from `program`.
+    pub(super) fn restore(
+        &self,
+        types: &mut TypeRegistry,
+        program: &TypeRegistry,
+    ) -> Result<(), String> {
         let layout = match (&self.variants, &self.parts) {
-            (None, None) => types.get(&self.name).cloned().ok_or_else(|| {
-                format!(
-                    "only a program that registers type `{}` can open it",
-                    self.name
-                )
-            })?,
+            (None, None) => self.register(types, self.of_program(program)?)?,
             (Some(variants), None) => {
                 let variant = |entry: &VariantEntry| EnumVariant {
                     name: entry.name.clone(),
@@ -104,23 +104,34 @@ impl TypeEntry {
         Ok(())
     }
 
+    /// The type as the program registers it, which here says nothing but its size.
+    fn of_program(&self, program: &TypeRegistry) -> Result<TypeDefinition, String> {
+        let layout = program.get(&self.name).ok_or_else(|| {
+            format!(
+                "only a program that registers type `{}` can open it",
+                self.name
+            )
+        })?;
+        if layout.shape != TypeShape::Opaque {
+            return Err(format!(
+                "type `{}` is another one in the program than in this file",
+                self.name
+            ));
+        }
+        Ok(TypeDefinition::Opaque {
+            size: layout.size,
+            align: layout.align,
+            serializer: Arc::clone(&layout.serializer),
+        })
+    }
+
     fn register(
         &self,
         types: &mut TypeRegistry,
         definition: TypeDefinition,
     ) -> Result<Arc<TypeLayout>, String> {
-        let known = types.custom().any(|layout| layout.type_id == self.name);
         types
             .register_type(&self.name, definition)
-            .map_err(|error| {
-                if known {
-                    format!(
-                        "type `{}` is another one in the program than in this file",
-                        self.name
-                    )
-                } else {
-                    error.to_string()
-                }
-            })
+            .map_err(super::text)
     }
 }

@@ -83,12 +83,13 @@ impl SchemaDocument {
         self.relations.iter().any(|relation| relation.id == id)
     }
 
-    /// The catalog that was written, on top of the types that the program brings. Everything that
-    /// can be computed is computed again and must be as it is written.
-    pub(super) fn catalog(&self, types: TypeRegistry) -> Result<Catalog, String> {
-        let mut catalog = Catalog::with_types(types);
+    /// The catalog that was written. Everything that can be computed is computed again and must be
+    /// as it is written. Of the types that the program brings only those are looked at of which
+    /// nobody else knows how they are read.
+    pub(super) fn catalog(&self, program: &TypeRegistry) -> Result<Catalog, String> {
+        let mut catalog = Catalog::default();
         for entry in &self.custom_types {
-            entry.restore(catalog.types_mut())?;
+            entry.restore(catalog.types_mut(), program)?;
         }
         let mut tables: Vec<&TableEntry> = self.tables.iter().collect();
         tables.sort_by_key(|table| table.id);

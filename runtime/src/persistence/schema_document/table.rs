@@ -18,7 +18,7 @@ pub(in crate::persistence) struct TableEntry {
     pub(in crate::persistence) name: String,
     pub(in crate::persistence) record_size: usize,
     pub(in crate::persistence) schema_version: u32,
-    compiled: bool,
+    pub(in crate::persistence) compiled: bool,
     /// None where the database says, and in files of before there were limits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     memory_limit_bytes: Option<u64>,

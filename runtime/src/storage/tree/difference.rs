@@ -169,30 +169,10 @@ mod tests {
     use std::{collections::BTreeMap, sync::Arc};
 
     use super::*;
-    use crate::{
-        schema::{Catalog, FieldDefinition, Name, TableDefinition},
-        storage::{
-            Draft, Indexes, MemoryAccount, SlotBytes, Snapshot, StagedTree, Store, TableVersion,
-            write_records,
-        },
+    use crate::storage::{
+        Draft, Indexes, SlotBytes, Snapshot, StagedTree, Store, testing::empty_store as store,
+        write_records,
     };
-
-    /// A store with one table of numbers and no record.
-    fn store() -> Store {
-        let store = Store::new(0, 0, Arc::new(MemoryAccount::new(u64::MAX)));
-        let definition = TableDefinition::new(
-            Name::new("item").unwrap(),
-            vec![FieldDefinition::new(Name::new("value").unwrap(), "u64")],
-        );
-        let mut catalog = Catalog::default();
-        let schema = catalog.create_table(&definition).unwrap();
-        let mut draft = Draft::new(store.snapshot());
-        let table = TableVersion::new(schema, Indexes::default(), store.account());
-        draft.set_table(0, Some(table));
-        draft.set_catalog(catalog);
-        store.publish(draft);
-        store
-    }
 
     fn commit(store: &Store, change: impl FnOnce(&mut StagedTree)) {
         let base = store.snapshot();

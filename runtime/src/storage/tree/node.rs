@@ -192,7 +192,8 @@ impl<'a> LeafRef<'a> {
     #[inline(always)]
     pub(super) unsafe fn at(block: Block, geometry: Geometry) -> Self {
         let address = block.as_ptr().cast_const();
-        // SAFETY: the caller's promise; blocks are aligned to a cache line.
+        // SAFETY: the caller's promise; blocks are aligned to a cache line, the empty leaf as the
+        // type asks.
         let node = unsafe { &*address.cast::<LeafNode>() };
         if geometry.is_narrow() {
             return Self { node, live: &[] };

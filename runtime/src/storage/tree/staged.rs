@@ -177,7 +177,7 @@ impl StagedTree {
     }
 
     /// Adds a page of records, the ids of whose bits are new, in one go; `pack` says to take no more
-    /// room than they need. Gives the bytes of one record behind another in the order of the bits.
+    /// room than they need. `records` has their fixed parts one behind another, in the order of the bits.
     pub(crate) fn insert_page(
         &mut self,
         first: RecordId,
